@@ -1,0 +1,1 @@
+"""From detector counts to linear attenuation per photon energy."""

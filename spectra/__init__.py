@@ -1,0 +1,1 @@
+"""From spectra to phase amounts with uncertainties."""
