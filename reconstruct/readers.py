@@ -1,0 +1,141 @@
+"""Open a scan from a folder, a pattern or a list of files; the format is told by what the files contain."""
+
+import glob
+import logging
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from xanesmap.errors import DataError
+from xanesmap.reconstruct.fxi import RAW_DATASETS, is_fxi, open_fxi
+from xanesmap.reconstruct.hdf5 import open_hdf5
+from xanesmap.reconstruct.scan import Scan, scan_from_tomograms
+
+logger = logging.getLogger(__name__)
+
+SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
+
+
+def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool = False) -> Scan:
+    """Scan of all energies found, without reading a frame.
+
+    Files are taken in the order of the numbers in their names (`fly_scan_id_9` before `fly_scan_id_10`).
+    Files of a folder or pattern that hold something other than a scan are left out, with a note.
+
+    Parameters
+    ----------
+    source
+        Folder, file pattern (`scan/fly_scan_id_*.h5`), or list of files, folders and patterns.
+    sort_energies
+        Accept energies that were not recorded in rising or falling order, and sort them.
+
+    Returns
+    -------
+    Scan with strictly increasing energies in eV.
+
+    Raises
+    ------
+    DataError
+        Nothing is found, a file is unreadable or incomplete, or the files do not make one scan.
+
+    Examples
+    --------
+    >>> scan = open_scan("scans/particle_7")  # doctest: +SKIP
+    >>> scan.energies_ev[:2]  # doctest: +SKIP
+    array([7092., 7094.])
+    """
+    asked = [source] if isinstance(source, str | Path) else list(source)
+    if not asked:
+        message = "The list of scan files is empty. Give a folder, a pattern or the files of a scan."
+        raise DataError(message)
+    named = {path.resolve() for path in map(Path, asked) if path.is_file()}
+    found = {path.resolve(): path for item in asked for path in _find_files(item)}
+    paths = sorted(found.values(), key=_natural_order)
+    kept = [path for path in paths if _is_scan(path, named=path.resolve() in named)]
+    _require_scan_files(kept, paths)
+    left_out = [path.name for path in paths if path not in kept]
+    tomograms = [open_fxi(path) for path in kept]
+    return scan_from_tomograms(tomograms, sort_energies=sort_energies, notes=_left_out_note(left_out))
+
+
+def _find_files(item: str | Path) -> list[Path]:
+    path = Path(item)
+    if path.is_dir():
+        return _files_in_folder(path)
+    if path.is_file():
+        return [path]
+    matches = [Path(match) for match in glob.glob(str(item))]  # noqa: PTH207 (absolute patterns)
+    files = [match for match in matches if match.is_file()]
+    if not files:
+        _refuse_no_match(str(item))
+    return files
+
+
+def _files_in_folder(folder: Path) -> list[Path]:
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    files = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in SCAN_SUFFIXES]
+    if not files:
+        wanted = ", ".join(SCAN_SUFFIXES)
+        held = _inventory(entries)
+        message = f"{folder}: no scan files ({wanted}) in this folder; it holds {held}. Check the path."
+        raise DataError(message)
+    return files
+
+
+def _inventory(entries: Sequence[Path]) -> str:
+    """Entries of a folder in a few words: '3 .tif files, 2 folders'."""
+    kinds = Counter("folder" if entry.is_dir() else f"{entry.suffix or 'unnamed'} file" for entry in entries)
+    return ", ".join(f"{n} {kind}{'s' if n > 1 else ''}" for kind, n in kinds.most_common(6)) or "nothing"
+
+
+def _refuse_no_match(item: str) -> None:
+    if glob.has_magic(item):
+        message = (
+            f"{item}: no file matches this pattern. Check the folder, and quote the pattern in the shell."
+        )
+    else:
+        message = f"{item}: there is no such file or folder. Check the path."
+    raise DataError(message)
+
+
+def _is_scan(path: Path, *, named: bool) -> bool:
+    if is_fxi(path):
+        return True
+    if named:
+        with open_hdf5(path) as file:
+            held = ", ".join(sorted(file)) or "nothing"
+        message = f"{path}: not a tomography scan; the file holds {held}. {_wanted()}"
+        raise DataError(message)
+    return False
+
+
+def _require_scan_files(kept: Sequence[Path], paths: Sequence[Path]) -> None:
+    if kept:
+        return
+    with open_hdf5(paths[0]) as file:
+        held = ", ".join(sorted(file)) or "nothing"
+    message = (
+        f"{paths[0].parent}: none of {len(paths)} HDF5 files is a tomography scan; {paths[0].name} holds "
+        f"{held}. {_wanted()}"
+    )
+    raise DataError(message)
+
+
+def _wanted() -> str:
+    return f"FXI fly scans with {', '.join(RAW_DATASETS)} are read: check the path."
+
+
+def _left_out_note(names: Sequence[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    shown = ", ".join(names[:3]) + (" ..." if len(names) > 3 else "")
+    note = f"{len(names)} HDF5 files are no tomography scans and were left out: {shown}."
+    logger.info(note)
+    return (note,)
+
+
+def _natural_order(path: Path) -> list[tuple[int, int | str]]:
+    """Key that sorts by the numbers in a name, not by their digits."""
+    parts = re.split(r"(\d+)", path.name)
+    return [(1, int(part)) if part.isdigit() else (0, part) for part in parts]

@@ -1,0 +1,231 @@
+"""A scan: one tomogram per photon energy, opened without reading a frame."""
+
+import itertools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.errors import DataError
+
+FloatArray = NDArray[np.floating[Any]]
+CountArray = NDArray[Any]
+
+DUPLICATE_EV = 0.01
+"""Recorded energies closer than this are one energy: scans step by 0.1 eV or more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frames:
+    """Raw counts of some detector rows of one tomogram.
+
+    Attributes
+    ----------
+    projections
+        `(angle, v, u)` counts in the detector's own data type.
+    flats
+        `(flat, v, u)` counts without the sample.
+    darks
+        `(dark, v, u)` counts without the beam.
+    source
+        The file the counts come from, for messages.
+    datasets
+        Names of the three datasets in that file, for messages.
+    first_row
+        Detector row of index 0 along `v`, for messages.
+    """
+
+    projections: CountArray
+    flats: CountArray
+    darks: CountArray
+    source: str = "frames"
+    datasets: tuple[str, str, str] = ("projections", "flats", "darks")
+    first_row: int = 0
+
+
+class Tomogram(Protocol):
+    """One photon energy of a scan: its metadata, and its frames on request."""
+
+    @property
+    def source(self) -> Path:
+        """File the tomogram is read from."""
+
+    @property
+    def energy_ev(self) -> float:
+        """Recorded photon energy in eV."""
+
+    @property
+    def angles_rad(self) -> NDArray[np.float64]:
+        """`(angle,)` rotation angles in radians, as recorded: any start, any range."""
+
+    @property
+    def n_rows(self) -> int:
+        """Number of detector rows (axis v)."""
+
+    @property
+    def n_columns(self) -> int:
+        """Number of detector columns (axis u)."""
+
+    @property
+    def n_flats(self) -> int:
+        """Number of flat frames."""
+
+    @property
+    def n_darks(self) -> int:
+        """Number of dark frames."""
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Pixel size in the sample in nm, or None where the file does not say."""
+
+    @property
+    def time_s(self) -> float | None:
+        """Start of the tomogram, seconds since 1970, or None where the file does not say."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader had to assume, one sentence each."""
+
+    def read_rows(self, start: int, stop: int) -> Frames:
+        """Read detector rows start to stop - 1 of all projections, flats and darks; safe in threads."""
+
+    def read_projection(self, index: int) -> CountArray:
+        """Read one raw projection, `(v, u)`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scan:
+    """Tomograms of one sample at increasing photon energy, all of one frame shape.
+
+    Attributes
+    ----------
+    tomograms
+        One tomogram per energy, energies strictly increasing.
+    opening_notes
+        What had to be assumed about the scan as a whole, one sentence each.
+    """
+
+    tomograms: tuple[Tomogram, ...]
+    opening_notes: tuple[str, ...] = ()
+
+    @property
+    def energies_ev(self) -> NDArray[np.float64]:
+        """`(energy,)` recorded photon energies in eV, strictly increasing."""
+        return np.array([tomogram.energy_ev for tomogram in self.tomograms], dtype=np.float64)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of detector rows (axis v)."""
+        return self.tomograms[0].n_rows
+
+    @property
+    def n_columns(self) -> int:
+        """Number of detector columns (axis u)."""
+        return self.tomograms[0].n_columns
+
+    @property
+    def pixel_size_nm(self) -> float | None:
+        """Median pixel size in nm of the energies that record one, or None."""
+        sizes = [t.pixel_size_nm for t in self.tomograms if t.pixel_size_nm is not None]
+        return float(np.median(sizes)) if sizes else None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of the scan, then those of its tomograms, each once with the number of files it holds for."""
+        counts = Counter(note for tomogram in self.tomograms for note in tomogram.notes)
+        told = [f"{note} ({n} of {len(self.tomograms)} files)" for note, n in counts.items()]
+        return (*self.opening_notes, *told)
+
+
+def scan_from_tomograms(
+    tomograms: Sequence[Tomogram], *, sort_energies: bool = False, notes: Sequence[str] = ()
+) -> Scan:
+    """Scan of tomograms given in the order they were recorded.
+
+    Parameters
+    ----------
+    tomograms
+        One tomogram per energy, in recorded order.
+    sort_energies
+        Put energies that neither rise nor fall steadily in order, with a note; otherwise they are refused.
+    notes
+        What the reader already had to assume about the scan as a whole.
+
+    Returns
+    -------
+    Scan with strictly increasing energies.
+
+    Raises
+    ------
+    DataError
+        Fewer than two energies, an energy recorded twice, energies out of order, or frames of unlike shape.
+    """
+    _require_two_energies(tomograms)
+    _require_one_shape(tomograms)
+    in_order = sorted(tomograms, key=lambda tomogram: tomogram.energy_ev)
+    _require_distinct_energies(in_order)
+    order_note = _order_note(tomograms, sort_energies=sort_energies)
+    return Scan(tomograms=tuple(in_order), opening_notes=(*notes, *order_note))
+
+
+def _require_two_energies(tomograms: Sequence[Tomogram]) -> None:
+    if len(tomograms) >= 2:
+        return
+    found = f"{tomograms[0].source} at {tomograms[0].energy_ev:.2f} eV" if tomograms else "none"
+    message = (
+        f"A phase map needs tomograms at two energies or more, and at least as many as phases and background "
+        f"columns; found {found}. Give the folder that holds every energy of the scan."
+    )
+    raise DataError(message)
+
+
+def _require_one_shape(tomograms: Sequence[Tomogram]) -> None:
+    shapes = [(tomogram.n_rows, tomogram.n_columns) for tomogram in tomograms]
+    usual = Counter(shapes).most_common(1)[0][0]
+    for tomogram, shape in zip(tomograms, shapes, strict=True):
+        if shape != usual:
+            other = tomograms[shapes.index(usual)]
+            message = (
+                f"{tomogram.source}: frames are {shape[0]} x {shape[1]} pixels, those of {other.source.name} "
+                f"{usual[0]} x {usual[1]}. Leave the odd file out, or record all energies with one region "
+                "and binning."
+            )
+            raise DataError(message)
+
+
+def _require_distinct_energies(in_order: Sequence[Tomogram]) -> None:
+    for lower, upper in itertools.pairwise(in_order):
+        if upper.energy_ev - lower.energy_ev < DUPLICATE_EV:
+            message = (
+                f"{lower.source} and {upper.source} are both recorded at {lower.energy_ev:.2f} eV. "
+                "Leave one of them out: give the list of files, or move the other from the folder."
+            )
+            raise DataError(message)
+
+
+def _order_note(tomograms: Sequence[Tomogram], *, sort_energies: bool) -> tuple[str, ...]:
+    steps = np.diff([tomogram.energy_ev for tomogram in tomograms])
+    if np.all(steps > 0):
+        return ()
+    if np.all(steps < 0):
+        return ("Energies were recorded from high to low; they are used from low to high.",)
+    if sort_energies:
+        return ("Energies were not recorded in order; they were sorted as asked.",)
+    _refuse_order(tomograms, steps)
+    return ()
+
+
+def _refuse_order(tomograms: Sequence[Tomogram], steps: FloatArray) -> None:
+    direction = 1.0 if np.count_nonzero(steps > 0) >= np.count_nonzero(steps < 0) else -1.0
+    first = int(np.argmax(steps * direction < 0)) + 1
+    before, after = tomograms[first - 1], tomograms[first]
+    message = (
+        f"{after.source}: its energy, {after.energy_ev:.2f} eV, is out of order after {before.source.name} "
+        f"at {before.energy_ev:.2f} eV (files taken by the number in their name). Check that all files belong "
+        "to one scan, then sort them with --sort-energies (sort_energies=True in Python)."
+    )
+    raise DataError(message)
