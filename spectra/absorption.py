@@ -1,14 +1,15 @@
 """X-ray absorption of LiFePO4 and FePO4 across the Fe K edge, as a formula.
 
-The normalised spectra are an arctangent edge and eight Gaussians per phase, fitted by least squares to measured
-spectra (Fe library of November 2021, NSLS-II beamline HXN, published under the MIT licence by S. Tetef et al. in
-"nano-XANES-microscopy-of-Fe", 2022; A. Pattammattel et al., Sci. Adv. 6, eabb3615 (2020),
-doi:10.1126/sciadv.abb3615). The root mean square deviation from the measurement is 0.004 (LiFePO4) and 0.005
-(FePO4), the largest 0.012 and 0.015. The single terms have no physical meaning. The measured "FePO4" is an
-iron(III) phosphate powder, an end member for Fe(III) in phosphate rather than a certified heterosite.
+The normalised spectra are an arctangent edge and eight Gaussians per phase, fitted by least squares to
+measured spectra: the Fe library of November 2021 from NSLS-II beamline HXN (A. Pattammattel et al.,
+Sci. Adv. 6, eabb3615 (2020), doi:10.1126/sciadv.abb3615), published under the MIT licence in the repository
+nano-XANES-microscopy-of-Fe ((c) 2022 stetef). The root mean square deviation from the measurement is 0.004
+(LiFePO4) and 0.005 (FePO4), the largest 0.012 and 0.015. The single terms have no physical meaning. The
+measured "FePO4" is an iron(III) phosphate powder: an end member for Fe(III) in phosphate, not a certified
+heterosite.
 
-The absolute scale comes from tabulated cross sections: W. T. Elam, B. D. Ravel, J. R. Sieber, Radiat. Phys. Chem.
-63, 121 (2002), doi:10.1016/S0969-806X(01)00227-4, as distributed with xraydb.
+The absolute scale comes from tabulated cross sections: W. T. Elam, B. D. Ravel, J. R. Sieber, Radiat. Phys.
+Chem. 63, 121 (2002), doi:10.1016/S0969-806X(01)00227-4, as distributed with xraydb.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +35,8 @@ VALID_RANGE_EV: Final = (7092.0, 7199.0)
 _RELAXATION_EV: Final = 10.0
 """Length in eV over which the formula is led from its value at the end of its range to the step of 1.
 
-A choice, not a measurement: shorter than the last oscillation, so that 1 is reached within a few tens of eV; long
-enough that nothing looks like an edge.
+A choice, not a measurement: shorter than the last oscillation, so that 1 is reached within a few tens of eV;
+long enough that nothing looks like an edge.
 """
 
 _BELOW_EDGE_SPAN_EV: Final = (7000.0, 7111.0)
@@ -69,8 +70,8 @@ class PhaseConstants:
     name
         Chemical formula; also the name of the phase.
     density_g_cm3
-        Mass density in g/cm3 (3.60 and 3.68; the unit cells of A. S. Andersson and J. O. Thomas, J. Power Sources
-        97-98, 498 (2001), doi:10.1016/S0378-7753(01)00633-4, give 3.601 and 3.687).
+        Mass density in g/cm3. The unit cells (Pnma, four formula units; 10.3290 x 6.0065 x 4.6908 and
+        9.8142 x 5.7893 x 4.7820 cubic angstrom) give 3.601 and 3.687.
     molar_mass_g_mol
         Molar mass in g/mol (standard atomic weights). Both formulae hold one iron atom.
     shape
@@ -146,7 +147,7 @@ PHASES: Final[Mapping[Phase, PhaseConstants]] = MappingProxyType(
 
 
 def normalised_absorption(phase: Phase, energies_ev: ArrayLike) -> FloatArray:
-    """Edge-normalised absorption of a phase at the Fe K edge: 0 below the edge, 1 far above it.
+    r"""Edge-normalised absorption of a phase at the Fe K edge: 0 below the edge, 1 far above it.
 
     Parameters
     ----------
@@ -159,10 +160,10 @@ def normalised_absorption(phase: Phase, energies_ev: ArrayLike) -> FloatArray:
     -------
     `(...)` normalised absorption, unitless. Within 7092-7199 eV the fitted formula
 
-    .. math:: h [\\arctan((E-e_0)/w) - \\arctan((7092-e_0)/w)]/\\pi + \\sum_i A_i \\exp(-(E-c_i)^2 / 2 s_i^2);
+    .. math:: h [\arctan((E-e_0)/w) - \arctan((7092-e_0)/w)]/\pi + \sum_i A_i \exp(-(E-c_i)^2 / 2 s_i^2);
 
-    exactly 0 below 7092 eV (the formula starts there at less than 1e-4). Above 7199 eV nothing was measured: the
-    last value decays to the step of 1, as exp(-(E - 7199)/10 eV), so the curve has no jump and no shape.
+    exactly 0 below 7092 eV (where the formula starts at less than 1e-5). Above 7199 eV nothing was measured:
+    the last value decays to the step of 1 as exp(-(E - 7199 eV) / 10 eV), a curve without a jump.
 
     Raises
     ------
@@ -223,8 +224,8 @@ def volume_fraction_from_iron_fraction(
 
     Returns
     -------
-    `(phase, ...)` fraction of the solid's volume, f_k V_k / sum_j f_j V_j with V the molar volume per iron atom;
-    unitless, sums to 1. NaN where the fractions are NaN or the volume is zero.
+    `(phase, ...)` fraction of the solid's volume, f_k V_k / sum_j f_j V_j with V the molar volume per iron
+    atom; unitless, sums to 1. NaN where the fractions are NaN or the volume is zero.
 
     Raises
     ------
@@ -241,7 +242,8 @@ def volume_fraction_from_iron_fraction(
         raise DataError(message)
     volumes = fraction * molar_volumes.reshape(-1, *(1,) * (fraction.ndim - 1))  # (phase, ...)
     total = volumes.sum(axis=0)
-    return np.divide(volumes, total, out=np.full_like(volumes, np.nan), where=total != 0.0)
+    result: FloatArray = np.divide(volumes, total, out=np.full_like(volumes, np.nan), where=total != 0.0)
+    return result
 
 
 def phase_constants(phase: Phase) -> PhaseConstants:

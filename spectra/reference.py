@@ -1,0 +1,302 @@
+"""Reference spectra: where they come from, whether they can be trusted, their values at a scan's energies."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import Akima1DInterpolator
+
+from xanesmap.errors import DataError
+from xanesmap.spectra.absorption import EDGE_ENERGY_EV, VALID_RANGE_EV, Phase, normalised_absorption
+from xanesmap.spectra.column_file import ColumnFile, read_columns
+
+FloatArray = NDArray[np.floating[Any]]
+
+logger = logging.getLogger(__name__)
+
+MINIMUM_POINTS: Final = 5
+"""Fewest points of a reference spectrum."""
+
+_EV_RANGE: Final = (1000.0, 60000.0)
+_KEV_RANGE: Final = (2.0, 30.0)
+
+_ALIASES: Final[dict[str, Phase]] = {"lifepo4": "LiFePO4", "lfp": "LiFePO4", "fepo4": "FePO4", "fp": "FePO4"}
+
+_SMALLEST_EDGE: Final = 0.1
+_PRE_EDGE_TOLERANCE: Final = 0.25
+_POST_EDGE_TOLERANCE: Final = 0.35
+_PRE_EDGE_DISTANCE_EV: Final = 15.0
+_POST_EDGE_DISTANCE_EV: Final = 30.0
+
+# Energies converted from keV differ from the typed ones in the last digit.
+_COVERAGE_TOLERANCE_EV: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Reference:
+    """Edge-normalised absorption spectrum of a pure phase.
+
+    Checked when made, so that a `Reference` that exists can be used.
+
+    Parameters
+    ----------
+    name
+        Name of the phase.
+    energies_ev
+        `(point,)` photon energies in eV, strictly increasing, at least five.
+    values
+        `(point,)` normalised absorption, unitless: 0 below the edge, 1 far above it.
+    source
+        Where the spectrum comes from: a file, with the column, or the description of a formula.
+    notes
+        What was done to it, such as a conversion from keV.
+
+    Raises
+    ------
+    DataError
+        If the energies are not finite and increasing, or the values are not an edge-normalised spectrum.
+    """
+
+    name: str
+    energies_ev: FloatArray
+    values: FloatArray
+    source: str
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for field in ("energies_ev", "values"):
+            frozen = np.array(getattr(self, field), dtype=np.float64)
+            frozen.flags.writeable = False
+            object.__setattr__(self, field, frozen)
+        problem = _array_problem(self) or _energy_problem(self.energies_ev) or _shape_problem(self)
+        if problem:
+            message = f"reference {self.name} ({self.source}) {problem}"
+            raise DataError(message)
+
+
+def bundled_reference(name: str) -> Reference:
+    """Make the reference that comes with the package, from the analytic model of `absorption`.
+
+    Parameters
+    ----------
+    name
+        "LiFePO4" or "FePO4", or "LFP" or "FP"; upper and lower case alike.
+
+    Returns
+    -------
+    The reference from 6912 to 7199 eV, named by its formula. Below 7092 eV it is 0, which is what normalised
+    means so far below the edge; above 7199 eV nothing was measured and nothing is offered.
+
+    Raises
+    ------
+    DataError
+        If there is no such reference.
+    """
+    phase = _ALIASES.get(name.lower())
+    if phase is None:
+        message = (
+            f"no reference named {name!r} comes with xanesmap (LiFePO4 and FePO4 do, at the Fe K edge); "
+            "give a file with the energy and the normalised absorption."
+        )
+        raise DataError(message)
+    start, stop = VALID_RANGE_EV
+    below = np.arange(EDGE_ENERGY_EV - 200.0, start, 4.0)
+    # Steps of 0.1 eV keep the interpolation within 1e-4 of the formula.
+    energies = np.concatenate([below, np.linspace(start, stop, 1071)])
+    return Reference(
+        name=phase,
+        energies_ev=energies,
+        values=normalised_absorption(phase, energies),
+        source="xanesmap analytic model (Fe K edge, 7092-7199 eV)",
+    )
+
+
+def load_reference(source: str | Path, *, name: str) -> Reference:
+    """Read a reference spectrum from a text file (csv, txt, dat, xmu, Athena .nor).
+
+    Parameters
+    ----------
+    source
+        Path of the file: energy in the first column, normalised absorption in the second, further columns
+        ignored. "path:column" takes the column of that name instead; a .nor file with several spectra demands
+        it.
+    name
+        Name of the phase.
+
+    Returns
+    -------
+    The reference. Energies from 1000 to 60000 are taken as eV, from 2 to 30 as keV; a conversion is logged
+    and recorded in `notes`.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read, the column is missing or ambiguous, the unit of the energy is neither, or
+        the numbers are not an edge-normalised spectrum.
+    """
+    path, column = _split_source(source)
+    table = read_columns(path)
+    index = _column_index(table, column)
+    energies, notes = _energies_in_ev(table)
+    for note in notes:
+        logger.info("reference %s (%s): %s", name, path, note)
+    return Reference(
+        name=name,
+        energies_ev=energies,
+        values=table.values[index],
+        source=f"{path}:{column}" if column else str(path),
+        notes=notes,
+    )
+
+
+def sample_references(
+    references: Sequence[Reference], energies_ev: ArrayLike, *, energy_offset_ev: float = 0.0
+) -> FloatArray:
+    """Values of reference spectra at the energies of a scan.
+
+    Modified Akima interpolation: continuous slope, and no ringing next to a sharp edge. There is no
+    extrapolation.
+
+    Parameters
+    ----------
+    references
+        One reference per phase.
+    energies_ev
+        `(energy,)` recorded photon energies in eV.
+    energy_offset_ev
+        What is added to the recorded energies to put them on the references' scale, in eV. A white line
+        recorded 1 eV below that of the reference asks for +1.
+
+    Returns
+    -------
+    `(phase, energy)` float64 normalised absorption, unitless.
+
+    Raises
+    ------
+    DataError
+        If two references share a name, or a reference does not cover every energy.
+    """
+    names = [reference.name for reference in references]
+    if not names or len(set(names)) < len(names):
+        message = (
+            f"references with different names are needed, found {names or 'none'}; name each phase once."
+        )
+        raise DataError(message)
+    energies = np.asarray(energies_ev, dtype=np.float64) + energy_offset_ev
+    for reference in references:
+        _check_coverage(reference, energies, energy_offset_ev=energy_offset_ev)
+    return np.stack([_interpolate(reference, energies) for reference in references])  # (phase, energy)
+
+
+def _interpolate(reference: Reference, energies_ev: FloatArray) -> FloatArray:
+    curve = Akima1DInterpolator(reference.energies_ev, reference.values, method="makima")
+    return np.asarray(curve(np.clip(energies_ev, reference.energies_ev[0], reference.energies_ev[-1])))
+
+
+def _check_coverage(reference: Reference, energies_ev: FloatArray, *, energy_offset_ev: float) -> None:
+    start, stop = reference.energies_ev[[0, -1]]
+    low, high = start - _COVERAGE_TOLERANCE_EV, stop + _COVERAGE_TOLERANCE_EV
+    outside = energies_ev[~((energies_ev >= low) & (energies_ev <= high))]  # NaN is outside too
+    if outside.size == 0:
+        return
+    listed = ", ".join(f"{energy:.2f}" for energy in outside[:5]) + (", ..." if outside.size > 5 else "")
+    message = (
+        f"reference {reference.name} ({reference.source}) covers {start:.2f}-{stop:.2f} eV, the scan "
+        f"{energies_ev.min():.2f}-{energies_ev.max():.2f} eV (energy offset {energy_offset_ev:+g} eV included); "
+        f"{outside.size} of {energies_ev.size} energies are outside ({listed}). Give a reference that covers "
+        "them, or leave those energies out: xanesmap does not extrapolate."
+    )
+    raise DataError(message)
+
+
+def _split_source(source: str | Path) -> tuple[Path, str | None]:
+    path = Path(source)
+    file, separator, column = str(source).rpartition(":")
+    if path.exists() or not separator or not Path(file).exists():
+        return path, None
+    return Path(file), column
+
+
+def _column_index(table: ColumnFile, column: str | None) -> int:
+    choices = ", ".join(table.names[1:])
+    if len(table.names) < 2:
+        message = (
+            f"{table.path} has one column of numbers; give two, the energy and the normalised absorption."
+        )
+        raise DataError(message)
+    if column is None and table.path.suffix.lower() == ".nor" and len(table.names) > 2:
+        message = (
+            f"{table.path} holds {len(table.names) - 1} spectra and none was chosen; "
+            f"write {table.path.name}:COLUMN with one of {choices}."
+        )
+        raise DataError(message)
+    if column is not None and column not in table.names[1:]:
+        message = f"{table.path} has no column {column!r}; choose one of {choices}."
+        raise DataError(message)
+    return 1 if column is None else table.names.index(column, 1)
+
+
+def _energies_in_ev(table: ColumnFile) -> tuple[FloatArray, tuple[str, ...]]:
+    energies = table.values[0]
+    if _all_within(energies, _EV_RANGE):
+        return energies, ()
+    if _all_within(energies, _KEV_RANGE):
+        return energies * 1000.0, ("energies converted from keV to eV",)
+    message = (
+        f"{table.path}: the first column ({table.names[0]}) runs from {energies.min():g} to "
+        f"{energies.max():g}, which is neither an energy in eV ({_EV_RANGE[0]:g}-{_EV_RANGE[1]:g}) nor in keV "
+        f"({_KEV_RANGE[0]:g}-{_KEV_RANGE[1]:g}); put the photon energy first, in one of the two units."
+    )
+    raise DataError(message)
+
+
+def _all_within(values: FloatArray, limits: tuple[float, float]) -> bool:
+    return bool(np.all((values >= limits[0]) & (values <= limits[1])))
+
+
+def _array_problem(reference: Reference) -> str | None:
+    energies, values = reference.energies_ev, reference.values
+    if energies.ndim != 1 or energies.shape != values.shape:
+        return f"has energies {energies.shape} and values {values.shape}; give one value per energy."
+    if energies.size < MINIMUM_POINTS:
+        return f"has {energies.size} points; a spectrum needs at least {MINIMUM_POINTS}."
+    bad = np.flatnonzero(~(np.isfinite(energies) & np.isfinite(values)))
+    if bad.size:
+        return f"has {bad.size} points that are not finite, the first at index {bad[0]}; remove those rows."
+    return None
+
+
+def _energy_problem(energies_ev: FloatArray) -> str | None:
+    steps = np.diff(energies_ev)
+    bad = np.flatnonzero(steps <= 0)
+    if bad.size == 0:
+        return None
+    first = bad[0]
+    kind = "repeats" if steps[first] == 0 else "falls after"
+    return (
+        f"must have increasing energies; {energies_ev[first + 1]:.3f} eV at index {first + 1} {kind} "
+        f"{energies_ev[first]:.3f} eV. Sort the rows and keep one per energy."
+    )
+
+
+def _shape_problem(reference: Reference) -> str | None:
+    """Say why the values are not edge-normalised, judged only where the range allows."""
+    energies, values = reference.energies_ev, reference.values
+    if np.ptp(values) < _SMALLEST_EDGE:
+        return f"changes by only {np.ptp(values):.2g}, which is no absorption edge; check the column."
+    first, last = values[0], float(np.median(values[-max(values.size // 4, 1) :]))
+    edge_ev = energies[np.argmax((values - first) * (last - first) >= 0.5 * (last - first) ** 2)]
+    pre = values[energies < edge_ev - _PRE_EDGE_DISTANCE_EV]
+    post = values[energies > edge_ev + _POST_EDGE_DISTANCE_EV]
+    if pre.size and abs(np.median(pre)) > _PRE_EDGE_TOLERANCE:
+        return f"is {np.median(pre):.3g} below the edge, not 0: {_NORMALISE}"
+    if post.size and abs(np.median(post) - 1.0) > _POST_EDGE_TOLERANCE:
+        return f"is {np.median(post):.3g} above the edge, not 1: {_NORMALISE}"
+    return None
+
+
+_NORMALISE: Final = "normalise it (pre-edge line to 0, post-edge to 1), for instance in Athena or Larch."
