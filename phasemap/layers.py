@@ -1,0 +1,145 @@
+"""The images a result holds: their names, places in the store, axes, units and types."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+FORMAT_VERSION = 1
+"""Version of the store layout; a reader refuses a higher one."""
+
+MIXED = "mixed"
+"""Name of the last phase label: voxels in which no phase reaches the threshold."""
+
+GREEN = (0, 121, 75)
+GOLD = (247, 190, 22)
+GREY = (158, 158, 158)
+
+_FIELD_COLOURS = {"LiFePO4": GREEN, "FePO4": GOLD}
+# Okabe and Ito's colour-blind safe set without its green and yellow, which LiFePO4 and FePO4 resemble
+# (Wong, Nature Methods 8, 441 (2011), doi:10.1038/nmeth.1618).
+_OTHER_COLOURS = ((0, 114, 178), (213, 94, 0), (204, 121, 167), (86, 180, 233), (0, 0, 0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """One image of a result."""
+
+    name: str
+    """Name in Python."""
+    path: str
+    """Group inside the store."""
+    dtype: Literal["float32", "uint8", "int32"]
+    units: str
+    long_name: str
+    leading: Literal["phase", "energy"] | None = None
+    """Axis before (z, y, x)."""
+    downscale: Literal["mean", "nearest"] = "mean"
+    """How the pyramid levels are made: mean of the finite voxels, or every second voxel."""
+
+    @property
+    def axes(self) -> tuple[str, ...]:
+        """Names of the axes, slowest first."""
+        return ("z", "y", "x") if self.leading is None else (self.leading, "z", "y", "x")
+
+    @property
+    def is_label(self) -> bool:
+        """Whether the values are label numbers."""
+        return self.path.startswith("labels/")
+
+
+LAYERS = (
+    Layer(
+        name="fraction",
+        path="fraction",
+        dtype="float32",
+        units="1",
+        long_name="fraction of the absorbing atoms in each phase",
+        leading="phase",
+    ),
+    Layer(
+        name="fraction_sigma",
+        path="fraction_sigma",
+        dtype="float32",
+        units="1",
+        long_name="one standard deviation of the fraction (statistical)",
+        leading="phase",
+    ),
+    Layer(
+        name="amount",
+        path="amount",
+        dtype="float32",
+        units="1/um",
+        long_name="edge step of all phases",
+    ),
+    Layer(
+        name="amount_sigma",
+        path="amount_sigma",
+        dtype="float32",
+        units="1/um",
+        long_name="one standard deviation of the edge step (statistical)",
+    ),
+    Layer(name="residual", path="residual", dtype="float32", units="1", long_name="R-factor of the fit"),
+    Layer(
+        name="mask",
+        path="mask",
+        dtype="uint8",
+        units="1",
+        long_name="1 inside the sample, 0 outside",
+        downscale="nearest",
+    ),
+    Layer(
+        name="mu",
+        path="mu",
+        dtype="float32",
+        units="1/um",
+        long_name="linear attenuation coefficient",
+        leading="energy",
+    ),
+    Layer(
+        name="phase_labels",
+        path="labels/phase",
+        dtype="uint8",
+        units="1",
+        long_name="phase label: 0 outside, then the phases in order, last mixed",
+        downscale="nearest",
+    ),
+    Layer(
+        name="particle_labels",
+        path="labels/particle",
+        dtype="int32",
+        units="1",
+        long_name="particle number, 0 outside",
+        downscale="nearest",
+    ),
+)
+
+MASKED_LAYERS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
+"""Float maps that are NaN outside the mask."""
+
+OPTIONAL_LAYERS = ("mu", "particle_labels")
+"""Layers a finished result may lack."""
+
+
+def layer_named(name: str) -> Layer:
+    """Layer of that name (``phase_labels``) or path (``labels/phase``).
+
+    Raises
+    ------
+    KeyError
+        No layer has that name.
+    """
+    for layer in LAYERS:
+        if name in (layer.name, layer.path):
+            return layer
+    message = f"no layer {name!r} in a result; the layers are {', '.join(layer.name for layer in LAYERS)}"
+    raise KeyError(message)
+
+
+def label_names(phases: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of the phase labels 1, 2, ...: the phases in order, then `MIXED`."""
+    return (*phases, MIXED)
+
+
+def label_colours(phases: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+    """Red, green, blue (0 to 255) of the phase labels 1, 2, ...: LiFePO4 green, FePO4 gold, mixed grey."""
+    others = iter(_OTHER_COLOURS * len(phases))
+    return (*(_FIELD_COLOURS.get(phase) or next(others) for phase in phases), GREY)

@@ -1,0 +1,319 @@
+"""A finished result: lazy maps with coordinates and units, and numbers drawn from them."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import xarray as xr
+import zarr
+from numpy.typing import NDArray
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.destination import own_attributes, partial_path, previous_path
+from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, Layer, layer_named
+
+_BLOCK_ROWS_AND_COLUMNS = (256, 1024)
+"""Largest rows and columns of a block read at a time: 64 MiB of float32 at 64 slices."""
+
+Block = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseSummary:
+    """What one phase label holds."""
+
+    name: str
+    voxels: int
+    volume_um3: float
+    mean_fraction: tuple[float, ...]
+    """Mean fraction of every phase over the voxels of this label; NaN where there are none."""
+    standard_error: tuple[float, ...]
+    """Standard error of those means for independent voxels. Neighbouring voxels of a tomogram share noise,
+    so this is a lower bound."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultSummary:
+    """Volume and mean composition of every phase label."""
+
+    phases: tuple[str, ...]
+    rows: tuple[PhaseSummary, ...]
+
+    def table(self) -> tuple[list[str], list[list[str | int | float]]]:
+        """Header with units, and one row per label, ready for ``ResultWriter.add_table``."""
+        header = ["label", "voxels", "volume (um^3)"]
+        for phase in self.phases:
+            header += [f"mean fraction {phase}", f"standard error {phase} (independent voxels)"]
+        return header, [_cells(row) for row in self.rows]
+
+
+def _cells(row: PhaseSummary) -> list[str | int | float]:
+    pairs = zip(row.mean_fraction, row.standard_error, strict=True)
+    return [row.name, row.voxels, row.volume_um3, *(value for pair in pairs for value in pair)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class PhaseMap:
+    """A phase map on disk. Maps are read when their values are used.
+
+    Every map is an `xarray.DataArray` over Dask, with coordinates ``phase`` (names) or ``energy`` (eV) and
+    ``z``, ``y``, ``x`` (um, of the voxel centres, from 0), and attributes ``units`` and ``long_name``.
+    """
+
+    path: Path
+    fraction: xr.DataArray
+    """(phase, z, y, x) fraction of the absorbing atoms; sums to 1, not clipped, NaN outside the mask."""
+    fraction_sigma: xr.DataArray
+    """(phase, z, y, x) one standard deviation, statistical."""
+    amount: xr.DataArray
+    """(z, y, x) edge step of all phases in 1/um."""
+    amount_sigma: xr.DataArray
+    """(z, y, x) one standard deviation in 1/um, statistical."""
+    residual: xr.DataArray
+    """(z, y, x) R-factor of the fit."""
+    mask: xr.DataArray
+    """(z, y, x) 1 inside the sample, 0 outside."""
+    phase_labels: xr.DataArray
+    """(z, y, x) 0 outside, then the phases in order, last mixed; names in `label_names`."""
+    particle_labels: xr.DataArray | None
+    """(z, y, x) particle numbers, 0 outside; None where particles were not separated."""
+    mu: xr.DataArray | None
+    """(energy, z, y, x) attenuation in 1/um; None where it was not kept."""
+    phases: tuple[str, ...]
+    label_names: tuple[str, ...]
+    """Names of the phase labels 1, 2, ..."""
+    energies_ev: NDArray[np.float64]
+    pixel_size_um: float
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    """Root attributes: provenance, configuration, run times (``docs/store.md``)."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the run warned of."""
+        return tuple(self.attributes.get("warnings", ()))
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Voxels (z, y, x)."""
+        z, y, x = self.mask.shape
+        return z, y, x
+
+    def levels(self, name: str) -> tuple[zarr.Array[Any], ...]:
+        """Arrays of a layer, finest first: the pyramid for a viewer.
+
+        Parameters
+        ----------
+        name
+            Name of the layer, such as ``fraction`` or ``phase_labels``.
+
+        Raises
+        ------
+        DataError
+            The result does not hold that layer.
+        """
+        group = self.path / layer_named(name).path
+        if not group.is_dir():
+            message = f"result '{self.path}' holds no {name}; it was not kept when the result was made"
+            raise DataError(message)
+        paths = sorted(group.glob("s[0-9]"))
+        return tuple(zarr.open_array(path, mode="r", zarr_format=3) for path in paths)
+
+    def spectrum(self, z: int, y: int, x: int) -> NDArray[np.float32]:
+        """(energy,) attenuation of one voxel in 1/um, read from disk.
+
+        Parameters
+        ----------
+        z, y, x
+            Index of the voxel.
+
+        Raises
+        ------
+        DataError
+            mu was not kept, or the voxel lies outside the volume.
+        """
+        inside = all(0 <= index < n for index, n in zip((z, y, x), self.shape, strict=True))
+        if not inside:
+            message = f"voxel (z, y, x) = {(z, y, x)} lies outside the volume {self.shape} of '{self.path}'"
+            raise DataError(message)
+        return np.asarray(self.levels("mu")[0][:, z, y, x], dtype=np.float32)
+
+    def phase_volumes_um3(self) -> dict[str, float]:
+        """Volume of each phase label in um^3, counted voxel by voxel."""
+        counts = np.zeros(len(self.label_names) + 1, dtype=np.int64)
+        labels = self.levels("phase_labels")[0]
+        for block in self.blocks():
+            counts += np.bincount(np.asarray(labels[block]).ravel(), minlength=counts.size)
+        return {
+            name: int(n) * self.pixel_size_um**3 for name, n in zip(self.label_names, counts[1:], strict=True)
+        }
+
+    def summary(self) -> ResultSummary:
+        """Voxels, volume and mean fractions of each phase label; reads the maps once, block by block."""
+        n_labels = len(self.label_names) + 1
+        counts = np.zeros(n_labels)
+        sums = np.zeros((2, len(self.phases), n_labels))
+        labels, fraction, sigma = (
+            self.levels(name)[0] for name in ("phase_labels", "fraction", "fraction_sigma")
+        )
+        for block in self.blocks():
+            label = np.asarray(labels[block]).ravel()
+            if not label.any():
+                continue
+            counts += np.bincount(label, minlength=n_labels)
+            for phase in range(len(self.phases)):
+                values = np.asarray(fraction[(phase, *block)]).ravel()
+                variances = np.asarray(sigma[(phase, *block)]).ravel() ** 2
+                sums[0, phase] += np.bincount(label, values, minlength=n_labels)
+                sums[1, phase] += np.bincount(label, variances, minlength=n_labels)
+        return ResultSummary(phases=self.phases, rows=self._summary_rows(counts, sums))
+
+    def _summary_rows(self, counts: NDArray[Any], sums: NDArray[Any]) -> tuple[PhaseSummary, ...]:
+        divisor = np.where(counts > 0, counts, np.nan)
+        means, errors = sums[0] / divisor, np.sqrt(sums[1]) / divisor
+        return tuple(
+            PhaseSummary(
+                name=name,
+                voxels=int(counts[value]),
+                volume_um3=float(counts[value]) * self.pixel_size_um**3,
+                mean_fraction=tuple(means[:, value].tolist()),
+                standard_error=tuple(errors[:, value].tolist()),
+            )
+            for value, name in enumerate(self.label_names, start=1)
+        )
+
+    def blocks(self) -> Iterator[Block]:
+        """Blocks (z, y, x) that cover the volume along chunk borders, small enough to read at a time."""
+        height = self.levels("mask")[0].chunks[0]
+        steps = (height, *_BLOCK_ROWS_AND_COLUMNS)
+        starts = (range(0, n, step) for n, step in zip(self.shape, steps, strict=True))
+        for corner in itertools.product(*starts):
+            z, y, x = (slice(start, start + step) for start, step in zip(corner, steps, strict=True))
+            yield z, y, x
+
+    def __repr__(self) -> str:
+        voxels = " x ".join(map(str, self.shape))
+        extent = " x ".join(f"{n * self.pixel_size_um:.3g}" for n in self.shape)
+        energies = f"{self.energies_ev.size} from {self.energies_ev[0]:.1f} to {self.energies_ev[-1]:.1f} eV"
+        version = self.attributes.get("xanesmap_version", "of unknown version")
+        lines = [
+            f"PhaseMap '{self.path}'",
+            f"  phases    {', '.join(self.phases)}",
+            f"  volume    {voxels} voxels (z, y, x) of {self.pixel_size_um:g} um: {extent} um",
+            f"  energies  {energies} (mu {'not kept' if self.mu is None else 'kept'})",
+            f"  made      {self.attributes.get('finished')} by xanesmap {version}",
+            f"  warnings  {len(self.warnings)}",
+        ]
+        return "\n".join(lines)
+
+
+def open_result(path: str | Path) -> PhaseMap:
+    """Open a finished result without reading its maps.
+
+    Parameters
+    ----------
+    path
+        A result of `xanesmap run`, a folder ending in ``.zarr``.
+
+    Returns
+    -------
+    PhaseMap
+        Lazy maps with coordinates and units.
+
+    Raises
+    ------
+    DataError
+        Nothing there, no result of ours, not finished, damaged, or written by a newer program.
+    """
+    path = Path(path)
+    attributes = _checked_attributes(path)
+    try:
+        maps = {
+            layer.name: _data_array(path, layer, attributes)
+            for layer in LAYERS
+            if layer.name not in OPTIONAL_LAYERS
+        }
+        mu, particle_labels = (_optional_array(path, name, attributes) for name in OPTIONAL_LAYERS)
+    except (OSError, ValueError, KeyError) as error:
+        message = f"result '{path}' is damaged: {error}; make it again"
+        raise DataError(message) from error
+    return PhaseMap(
+        path=path,
+        phases=tuple(attributes["phases"]),
+        label_names=tuple(attributes["phase_labels"]),
+        energies_ev=np.asarray(attributes["energies_ev"], dtype=np.float64),
+        pixel_size_um=float(attributes["pixel_size_um"]),
+        attributes=MappingProxyType(attributes),
+        mu=mu,
+        particle_labels=particle_labels,
+        **maps,
+    )
+
+
+def _checked_attributes(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise DataError(_missing_message(path))
+    attributes = own_attributes(path)
+    if attributes is None:
+        message = f"'{path}' is not a result of xanesmap (no 'xanesmap' attributes in its zarr.json)"
+        raise DataError(message)
+    found = attributes.get("format_version")
+    if not isinstance(found, int) or found > FORMAT_VERSION:
+        message = (
+            f"result '{path}' has store format {found}; this xanesmap reads up to {FORMAT_VERSION}: install a "
+            "newer xanesmap"
+        )
+        raise DataError(message)
+    if attributes.get("status") != "finished":
+        status = attributes.get("status")
+        message = f"result '{path}' is not finished (status '{status}'); wait for its run, or run again"
+        raise DataError(message)
+    return attributes
+
+
+def _missing_message(path: Path) -> str:
+    message = f"result '{path}' does not exist"
+    if previous_path(path).exists():
+        return f"{message}; an interrupted run left it at '{previous_path(path)}': rename that folder back"
+    if partial_path(path).exists():
+        return f"{message} yet; a run is writing it at '{partial_path(path)}' or was interrupted"
+    return f"{message}; give the folder that 'xanesmap run --out' wrote"
+
+
+def _optional_array(path: Path, name: str, attributes: Mapping[str, Any]) -> xr.DataArray | None:
+    layer = layer_named(name)
+    return _data_array(path, layer, attributes) if (path / layer.path).exists() else None
+
+
+def _data_array(path: Path, layer: Layer, attributes: Mapping[str, Any]) -> xr.DataArray:
+    stored = zarr.open_array(path / layer.path / "s0", mode="r", zarr_format=3)
+    # The name identifies the data to Dask; hashing the array would read all of it.
+    stamp = (path / "zarr.json").stat().st_mtime_ns
+    name = f"{layer.name}-{path.resolve()}-{stamp}"
+    from_array: Callable[..., Any] = da.from_array  # Dask's own annotation is incomplete
+    lazy = from_array(stored, chunks=stored.chunks, name=name, inline_array=True)
+    return xr.DataArray(
+        lazy,
+        dims=layer.axes,
+        coords=_coordinates(layer, stored.shape, attributes),
+        name=layer.name,
+        attrs={"units": layer.units, "long_name": layer.long_name},
+    )
+
+
+def _coordinates(layer: Layer, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
+    pixel = float(attributes["pixel_size_um"])
+    coordinates: dict[str, Any] = {
+        axis: (axis, np.arange(n) * pixel, {"units": "um", "long_name": f"{axis} of the voxel centre"})
+        for axis, n in zip("zyx", shape[-3:], strict=True)
+    }
+    if layer.leading == "phase":
+        coordinates["phase"] = ("phase", list(attributes["phases"]))
+    if layer.leading == "energy":
+        energies = np.asarray(attributes["energies_ev"], dtype=np.float64)
+        coordinates["energy"] = ("energy", energies, {"units": "eV", "long_name": "photon energy"})
+    return coordinates
