@@ -131,6 +131,7 @@ class FourierEngine:
         n_slices, n_u, _ = slices.shape
         length = padded_length(n_u)
         multiplier = _axis_phase(angles_rad, length, n_u, centre=centre).conj()
+        # The Nyquist bin has no partner of opposite sign: left in, it would leak one slice of a pair into the other.
         multiplier[:, length // 2] = 0
         multiplier = multiplier.astype(np.complex64)
         sinograms = np.empty((n_slices, len(angles_rad), n_u), np.float32)
@@ -200,7 +201,7 @@ def _window(n_u: int) -> NDArray[np.float32]:
     """
     margin = _margin(n_u)
     length = scipy.fft.next_fast_len(n_u + 2 * margin)
-    while length % 2:
+    while length % 2 == 0:  # an odd length has no Nyquist bin, which would have to be dropped and its noise with it
         length = scipy.fft.next_fast_len(length + 1)
     outside = np.maximum(margin - np.arange(length), np.arange(length) - (margin + n_u - 1)).clip(min=0)
     weight = np.cos(0.5 * np.pi * np.minimum(outside / margin, 1)) ** 2
@@ -216,8 +217,6 @@ def _axis_phase(angles_rad: FloatArray, length: int, n_u: int, *, centre: float)
     angles = np.asarray(angles_rad, np.float64)[:, None]
     shift = centre + half * (np.cos(angles) - np.sin(angles))
     phase: NDArray[np.complex128] = np.exp(2j * np.pi * scipy.fft.fftfreq(length) * shift)
-    # The Nyquist bin has no partner of opposite sign: left in, it would leak one slice of a pair into the other.
-    phase[:, length // 2] = 0
     return phase
 
 
