@@ -225,7 +225,7 @@ def _refuse_order(tomograms: Sequence[Tomogram], steps: FloatArray) -> None:
     before, after = tomograms[first - 1], tomograms[first]
     message = (
         f"{after.source}: its energy, {after.energy_ev:.2f} eV, is out of order after {before.source.name} "
-        f"at {before.energy_ev:.2f} eV (files taken by the number in their name). Check that all files belong "
-        "to one scan, then sort them with --sort-energies (sort_energies=True in Python)."
+        f"at {before.energy_ev:.2f} eV (files taken by the number in their name). Check that all files "
+        "belong to one scan, then sort them with --sort-energies (sort_energies=True in Python)."
     )
     raise DataError(message)
