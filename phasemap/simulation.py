@@ -1,6 +1,6 @@
 """A simulated XANES tomography scan: a battery electrode across the Fe K edge, with its truth beside it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from xanesmap.reconstruct.beamline import (
     Beamline,
     LineIntegrals,
     expose_tomogram,
+    image_phases,
     optical_depth,
     project_phases,
     set_up,
@@ -325,10 +326,9 @@ def _write_scan(folder: Path, settings: Simulation, *, seed: int, progress: Prog
         folder / f"fly_scan_id_{FIRST_SCAN_ID + index}.h5" for index in range(len(settings.energies_ev))
     )
     truth = _make_truth(settings, seed, phantom, drawn, files)
-    for index, path in enumerate(files):
-        depth = _depth(lines, truth, index)
+    for index, depth in enumerate(_depths(lines, truth)):
         frames = expose_tomogram(depth, instrument=instrument, energy_index=index)
-        _write_energy(path, frames, settings, index=index, seed=seed)
+        _write_energy(files[index], frames, settings, index=index, seed=seed)
         if progress is not None:
             progress(index + 1, len(files))
     truth_file = truth_path(folder)
@@ -349,15 +349,15 @@ def _make_object(settings: Simulation, seed: int) -> Phantom:
     )
 
 
-def _depth(lines: LineIntegrals, truth: Truth, index: int) -> FloatArray:
-    """(angle, v, u) optical depth at one energy."""
-    energy = truth.true_energies_ev[index]
-    return optical_depth(
-        lines,
-        np.array([attenuation_per_um(phase, energy) for phase in PHASES]),
-        shift_px=truth.displacement_px[index],
-        magnification=float(truth.magnification[index]),
-    )
+def _depths(lines: LineIntegrals, truth: Truth) -> Iterator[FloatArray]:
+    """(angle, v, u) optical depth, energy after energy; imaged anew only where the geometry changes."""
+    geometries = list(zip(truth.displacement_px, truth.magnification, strict=True))
+    for index, (shift_px, magnification) in enumerate(geometries):
+        before = geometries[index - 1]
+        if index == 0 or magnification != before[1] or np.any(shift_px != before[0]):
+            images = image_phases(lines, shift_px=shift_px, magnification=float(magnification))
+        energy = truth.true_energies_ev[index]
+        yield optical_depth(images, np.array([attenuation_per_um(phase, energy) for phase in PHASES]))
 
 
 def _make_truth(

@@ -8,11 +8,11 @@ and the detector counts photons: Poisson noise of the photons, gain, read noise,
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy import ndimage
 
 from xanesmap.errors import DataError
@@ -24,6 +24,7 @@ from xanesmap.reconstruct.scan import Frames
 FloatArray = NDArray[np.floating[Any]]
 
 FULL_SCALE_ADU = 65535
+MEAN_FLAT_ADU = 30000.0
 SPECKLE_LENGTH_PX = 2.0
 ZINGER_PHOTONS = (0.5, 20.0)  # range, in photons of a flat pixel, which a hit adds
 HOT_PHOTONS = (0.1, 2.0)  # range, in photons of a flat pixel, of the dark signal of a hot pixel
@@ -36,8 +37,8 @@ class Beamline(BaseModel):
 
     photons: float = Field(default=2e4, gt=0, le=1e6)
     """Photons per detector pixel and frame without the sample, mean over the detector."""
-    gain_adu_per_photon: float = Field(default=1.5, gt=0)
-    """Counts per photon."""
+    gain_adu_per_photon: float | None = Field(default=None, gt=0)
+    """Counts per photon; None: as many as bring the mean flat to 30000 counts, 1.5 at 2e4 photons."""
     read_noise_adu: float = Field(default=5.0, ge=0)
     """Standard deviation of the noise of reading a pixel, counts."""
     dark_offset_adu: float = Field(default=100.0, ge=0)
@@ -50,6 +51,22 @@ class Beamline(BaseModel):
     """Largest slow change of the illumination over the detector, over its mean."""
     illumination_speckle_relative: float = Field(default=0.05, ge=0, lt=0.2)
     """Rms of the fine structure of the illumination, over its mean."""
+
+    @model_validator(mode="after")
+    def _flats_do_not_saturate(self) -> Self:
+        mean = self.photons * self.gain + self.dark_offset_adu
+        if mean > FULL_SCALE_ADU / 1.3:  # the brightest pixels lie about 30 % above the mean
+            message = (
+                f"flats of {mean:.0f} counts would saturate at {FULL_SCALE_ADU}: "
+                "lower gain_adu_per_photon, or leave it out"
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def gain(self) -> float:
+        """Counts per photon."""
+        return self.gain_adu_per_photon or MEAN_FLAT_ADU / self.photons
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,21 +157,13 @@ def project_phases(
     return LineIntegrals(coefficients=coefficients, supersampling=supersampling)
 
 
-def optical_depth(
-    lines: LineIntegrals,
-    attenuation_per_um: FloatArray,
-    *,
-    shift_px: FloatArray,
-    magnification: float,
-) -> FloatArray:
-    """Optical depth of one tomogram as the detector sees it, without noise.
+def image_phases(lines: LineIntegrals, *, shift_px: FloatArray, magnification: float) -> FloatArray:
+    """Line integrals of each phase as the detector would see them at one energy.
 
     Parameters
     ----------
     lines
-        Line integrals of each phase.
-    attenuation_per_um
-        `(phase,)` linear attenuation of each dense phase at the photon energy, 1/um.
+        Line integrals of each phase on the fine grid.
     shift_px
         `(angle, 2)` displacement (v, u) of each frame, that of the rotation axis included, pixels.
     magnification
@@ -162,19 +171,36 @@ def optical_depth(
 
     Returns
     -------
-    `(angle, v, u)` float32 optical depth, unitless; mean over each pixel.
+    `(phase, angle, v, u)` float32, um of dense phase; mean over each pixel.
     """
-    mu = np.asarray(attenuation_per_um, dtype=np.float32)
     frames = [
         place_image(
-            np.tensordot(mu, lines.coefficients[:, angle], axes=1),
+            lines.coefficients[:, angle],
             supersampling=lines.supersampling,
             shift_px=(float(v), float(u)),
             magnification=magnification,
         )
         for angle, (v, u) in enumerate(shift_px)
     ]
-    return np.stack(frames)
+    return np.stack(frames, axis=1)
+
+
+def optical_depth(images: FloatArray, attenuation_per_um: FloatArray) -> FloatArray:
+    """Optical depth at one photon energy: Beer-Lambert's `p = sum_k mu_k L_k`.
+
+    Parameters
+    ----------
+    images
+        `(phase, angle, v, u)` line integrals of each phase, um.
+    attenuation_per_um
+        `(phase,)` linear attenuation of each dense phase, 1/um.
+
+    Returns
+    -------
+    `(angle, v, u)` float32, unitless.
+    """
+    depth: FloatArray = np.tensordot(np.asarray(attenuation_per_um, dtype=np.float32), images, axes=1)
+    return depth
 
 
 def set_up(
@@ -257,7 +283,7 @@ def _count(intensity: FloatArray, instrument: Instrument, rng: np.random.Generat
     expected = np.maximum(intensity, 0.0) * beamline.photons + instrument.hot_photons
     _add_zingers(expected, instrument, rng)
     counts = rng.poisson(expected).astype(np.float32)
-    counts *= np.float32(beamline.gain_adu_per_photon)
+    counts *= np.float32(beamline.gain)
     counts += np.float32(beamline.read_noise_adu) * rng.standard_normal(counts.shape, dtype=np.float32)
     counts += np.float32(beamline.dark_offset_adu)
     return np.clip(np.rint(counts), 0, FULL_SCALE_ADU).astype(np.uint16)

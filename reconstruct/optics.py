@@ -47,28 +47,28 @@ def spline_coefficients(images: FloatArray) -> FloatArray:
 def place_image(
     coefficients: FloatArray, *, supersampling: int, shift_px: tuple[float, float], magnification: float
 ) -> FloatArray:
-    """One frame as the detector sees it.
+    """Frames as the detector sees them, all displaced alike.
 
     Parameters
     ----------
     coefficients
-        `(s v, s u)` spline coefficients of the undisturbed image on the fine grid.
+        `(..., s v, s u)` spline coefficients of undisturbed images on the fine grid.
     supersampling
         Fine pixels per detector pixel, `s`.
     shift_px
-        Displacement of the image in v and in u, detector pixels.
+        Displacement of the images in v and in u, detector pixels.
     magnification
         Relative to the undisturbed image, about the middle of the detector.
 
     Returns
     -------
-    `(v, u)` float32 mean over each detector pixel; 0 where the detector looks past the fine grid.
+    `(..., v, u)` float32 mean over each detector pixel; 0 where the detector looks past the fine grid.
     """
     rows, columns = (
         pixel_weights(
             n // supersampling, supersampling=supersampling, shift_px=d, magnification=magnification
         )
-        for n, d in zip(coefficients.shape, shift_px, strict=True)
+        for n, d in zip(coefficients.shape[-2:], shift_px, strict=True)
     )
     image: FloatArray = rows @ coefficients @ columns.T  # (v, s v) (s v, s u) (s u, u)
     return image

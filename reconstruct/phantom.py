@@ -28,7 +28,7 @@ PHASES: tuple[Literal["LiFePO4"], Literal["FePO4"]] = ("LiFePO4", "FePO4")
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
 # Edge steps of the dense phases at the Fe K edge in 1/um (xraydb 4.5.8, Elam tables, 3.60 and 3.68 g/cm3).
-# Fractions depend on their ratio only, that of the iron densities. Simulated scans take the steps of the spectra.
+# Fractions depend on their ratio only, that of the iron densities. Simulated scans take those of the spectra.
 EDGE_STEPS_PER_UM = (0.0452, 0.0483)
 
 SMALLEST_SIZE = 16
@@ -40,7 +40,7 @@ TEXTURE_RELATIVE = 0.03
 TEXTURE_LENGTH_PX = 2.5
 PORES = 3
 MODES = 4
-MODE_AMPLITUDE = 0.04
+MODE_AMPLITUDE = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +245,7 @@ def _particles(shape: tuple[int, int, int], rng: np.random.Generator) -> Iterato
         )  # the modes may add up: never leave the enclosing sphere
         axes = reach * rng.uniform([0.8, 0.85, 1.0], [0.9, 1.0, 1.0])
         outline = _surface(centre, axes, rng)
-        core = _surface(_inside(centre, axes, 0.15, rng), axes * rng.uniform(0.5, 0.75, 3), rng)
+        core = _surface(_inside(centre, axes, 0.25, rng), axes * rng.uniform(0.5, 0.85, 3), rng)
         pores = tuple(
             _surface(_inside(centre, axes, 0.6, rng), radius * rng.uniform(0.08, 0.16, 3), rng)
             for _ in range(PORES)
@@ -266,7 +266,7 @@ def _surface(centre: FloatArray, half_axes: FloatArray, rng: np.random.Generator
     return _Surface(
         centre=centre,
         to_unit_sphere=rotation / half_axes[:, None],
-        waves=rng.uniform(-3.0, 3.0, (MODES, 3)),
+        waves=rng.uniform(-4.0, 4.0, (MODES, 3)),
         amplitudes=rng.uniform(0.25, 1.0, MODES) * MODE_AMPLITUDE,
         phases=rng.uniform(0.0, 2 * np.pi, MODES),
     )
@@ -317,7 +317,9 @@ def _signed_distance(surface: _Surface, points: FloatArray, spacing: float) -> F
     direction = unit / np.maximum(radius, np.float32(1e-3))
     level = 1.0 - radius
     for wave, amplitude, phase in zip(surface.waves, surface.amplitudes, surface.phases, strict=True):
-        level += np.float32(amplitude) * np.cos(np.tensordot(wave.astype(np.float32), direction, 1) + phase)
+        level += np.float32(amplitude) * np.cos(
+            np.tensordot(wave.astype(np.float32), direction, 1) + np.float32(phase)
+        )
     steepness = np.sqrt(sum(g**2 for g in np.gradient(level, spacing)))
     distance: FloatArray = level / np.maximum(steepness, np.float32(1e-4))
     return distance
