@@ -17,9 +17,6 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.destination import own_attributes, partial_path, previous_path
 from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, Layer, layer_named
 
-_BLOCK_ROWS_AND_COLUMNS = (256, 1024)
-"""Largest rows and columns of a block read at a time: 64 MiB of float32 at 64 slices."""
-
 Block = tuple[slice, slice, slice]
 
 
@@ -186,10 +183,15 @@ class PhaseMap:
             for value, name in enumerate(self.label_names, start=1)
         )
 
-    def blocks(self) -> Iterator[Block]:
-        """Blocks (z, y, x) that cover the volume along chunk borders, small enough to read at a time."""
-        height = self.levels("mask")[0].chunks[0]
-        steps = (height, *_BLOCK_ROWS_AND_COLUMNS)
+    def blocks(self, *, rows: int = 256, columns: int = 1024) -> Iterator[Block]:
+        """Blocks (z, y, x) that cover the volume along chunk borders, one chunk high.
+
+        Parameters
+        ----------
+        rows, columns
+            Largest extent of a block in y and x: at the default, 64 slices of float32 take 64 MiB.
+        """
+        steps = (self.levels("mask")[0].chunks[0], rows, columns)
         starts = (range(0, n, step) for n, step in zip(self.shape, steps, strict=True))
         for corner in itertools.product(*starts):
             z, y, x = (slice(start, start + step) for start, step in zip(corner, steps, strict=True))

@@ -1,0 +1,384 @@
+"""Figures of a result for a paper: slices, labels, spectra, histograms and uncertainties.
+
+Each function takes a result and returns a Matplotlib figure 180 mm wide; nothing needs a display.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, Normalize, to_hex
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.viewers.colours import composite, formula_text, fraction_map, label_map, phase_colours
+from xanesmap.viewers.histograms import histogram, share_within
+from xanesmap.viewers.label_spectra import label_spectra
+from xanesmap.viewers.panels import (
+    PAGE_WIDTH_MM,
+    STYLE,
+    ImageRow,
+    axes_at,
+    heading,
+    letter,
+    new_figure,
+    page_height_mm,
+    slice_rows_figure,
+    statement_figure,
+    text_at,
+)
+from xanesmap.viewers.slices import SlicePosition, cut, slice_position
+from xanesmap.viewers.spectrum_panels import draw_spectra
+
+LABEL_THRESHOLD = 0.7
+"""Fraction above which a voxel counts as one phase, where the result does not say: Yu et al., Nat. Commun. 9,
+921 (2018), doi:10.1038/s41467-018-03401-x."""
+
+_EMPTY = "The mask of this result is empty: no voxel holds any of the phases, so there is nothing to show."
+_FRACTION_EDGES = np.arange(-20, 71, dtype=np.float64) * 0.02  # -0.4 to 1.4, with 0.3 and 0.7 on edges
+_BELOW_MM = 62.0
+_PLOT_LEFT_MM, _PLOT_RIGHT_MM = 16.0, 4.0
+
+Arguments = ParamSpec("Arguments")
+Drawn = TypeVar("Drawn")
+
+
+def _styled(function: Callable[Arguments, Drawn]) -> Callable[Arguments, Drawn]:
+    @wraps(function)
+    def drawn(*arguments: Arguments.args, **options: Arguments.kwargs) -> Drawn:
+        with mpl.rc_context(STYLE):
+            return function(*arguments, **options)
+
+    return drawn
+
+
+@_styled
+def slices_figure(result: PhaseMap) -> Figure:
+    """Three orthogonal slices of the fractions, the amount, the uncertainty and the labels.
+
+    Of two phases the first is shown, the other being one minus it; of three or more, each.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+
+    Returns
+    -------
+    Figure
+        With one scale bar for all panels and a colour bar for each row; a statement where the mask is empty.
+    """
+    title = "Phase map in three orthogonal slices"
+    position = slice_position(result)
+    if position is None:
+        return statement_figure(title, _EMPTY)
+    rows = [
+        *_fraction_rows(result, position),
+        _amount_row(result, position),
+        _sigma_row(result, position),
+        _label_row(result, position),
+    ]
+    return slice_rows_figure(rows, title=title, position=position, pixel_size_um=result.pixel_size_um)
+
+
+def _fraction_rows(result: PhaseMap, position: SlicePosition) -> list[ImageRow]:
+    planes = cut(result, "fraction", position)
+    return [
+        ImageRow(
+            images=[plane[phase] for plane in planes],
+            title=f"fraction {formula_text(result.phases[phase])}",
+            colours=fraction_map(result.phases, phase),
+            norm=Normalize(0, 1),
+            ticks=(0, 0.25, 0.5, 0.75, 1),
+            extend="both",
+        )
+        for phase in _shown_phases(result)
+    ]
+
+
+def _shown_phases(result: PhaseMap) -> range:
+    return range(1 if len(result.phases) == 2 else len(result.phases))
+
+
+def _amount_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
+    images = cut(result, "amount", position)
+    return ImageRow(
+        images=images,
+        title="amount (edge step, 1/µm)",
+        colours=_sequential("viridis"),
+        norm=Normalize(0, _upper_limit(images)),
+        extend="max",
+    )
+
+
+def _sigma_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
+    # fmax, unlike nanmax, says nothing of pixels that are NaN in every phase.
+    images = [np.fmax.reduce(plane, axis=0) for plane in cut(result, "fraction_sigma", position)]
+    return ImageRow(
+        images=images,
+        title=_sigma_title(result),
+        colours=_sequential("magma"),
+        norm=Normalize(0, _upper_limit(images)),
+        extend="max",
+    )
+
+
+def _sigma_title(result: PhaseMap) -> str:
+    return "σ of the fraction" + (" (largest phase σ)" if len(result.phases) > 2 else "")
+
+
+def _label_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
+    images = [np.where(plane > 0, plane, np.nan) for plane in cut(result, "phase_labels", position)]
+    n_labels = len(result.label_names)
+    return ImageRow(
+        images=images,
+        title="phase label",
+        colours=label_map(result.phases),
+        norm=BoundaryNorm(np.arange(n_labels + 1) + 0.5, n_labels),
+        ticks=range(1, n_labels + 1),
+        tick_labels=[formula_text(name) for name in result.label_names],
+    )
+
+
+def _sequential(name: str) -> mpl.colors.Colormap:
+    return mpl.colormaps[name].with_extremes(bad="white")
+
+
+def _upper_limit(images: Sequence[NDArray[Any]]) -> float:
+    values = np.concatenate([image[np.isfinite(image)] for image in images])
+    limit = float(np.percentile(values, 99)) if values.size else 0.0
+    return limit if limit > 0 else 1.0
+
+
+@_styled
+def labels_figure(result: PhaseMap) -> Figure:
+    """Composite of the phase colours, weighted by amount, the phase labels, and the volumes of the labels.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+    """
+    title = "Phases and their volumes"
+    position = slice_position(result)
+    if position is None:
+        return statement_figure(title, _EMPTY)
+    rows = [_composite_row(result, position), _label_row(result, position)]
+    figure = slice_rows_figure(
+        rows, title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=22
+    )
+    _write_volumes(figure, result)
+    return figure
+
+
+def _composite_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
+    amounts = cut(result, "amount", position)
+    limit = _upper_limit(amounts)
+    fractions = cut(result, "fraction", position)
+    images = [
+        composite(fraction, np.nan_to_num(amount) / limit, result.phases)
+        for fraction, amount in zip(fractions, amounts, strict=True)
+    ]
+    n_phases = len(result.phases)
+    return ImageRow(
+        images=images,
+        title="composite, paler = less amount",
+        colours=label_map(result.phases),
+        norm=BoundaryNorm(np.arange(n_phases + 1) + 0.5, n_phases + 1),
+        ticks=range(1, n_phases + 1),
+        tick_labels=[formula_text(name) for name in result.phases],
+    )
+
+
+def _write_volumes(figure: Figure, result: PhaseMap) -> None:
+    volumes = result.phase_volumes_um3()
+    total = sum(volumes.values())
+    height_mm = page_height_mm(figure)
+    step = (PAGE_WIDTH_MM - 14) / len(volumes)
+    for number, (name, volume) in enumerate(volumes.items()):
+        left = 7 + number * step
+        share = f"{volume / total:.1%}" if total else "–"
+        colour = to_hex(phase_colours(result.phases)[number])
+        text_at(figure, "■", left, height_mm - 10, color=colour, fontsize=11, va="center")
+        text = f"{formula_text(name)}\n{volume:.3g} µm³ ({share})"
+        text_at(figure, text, left + 5, height_mm - 10, va="center", linespacing=1.3)
+
+
+@_styled
+def histogram_figure(result: PhaseMap) -> Figure:
+    """Histogram of the fractions inside the mask, with the thresholds of the phase labels.
+
+    Parameters
+    ----------
+    result
+        A finished result; its root attribute ``label_threshold`` overrides `LABEL_THRESHOLD`.
+    """
+    title = "Fractions inside the mask"
+    phases = _shown_phases(result)
+    if slice_position(result) is None:
+        return statement_figure(title, _EMPTY)
+    figure = new_figure(PAGE_WIDTH_MM, 20 + 55 * len(phases))
+    heading(figure, title)
+    for row in phases:
+        axes = axes_at(figure, _PLOT_LEFT_MM, 13 + 55 * row, _plot_width(1), 42)
+        _draw_fractions(axes, result, row)
+        letter(axes, row)
+    return figure
+
+
+def _plot_width(columns: int, gap: float = 5.0) -> float:
+    return (PAGE_WIDTH_MM - _PLOT_LEFT_MM - _PLOT_RIGHT_MM - gap * (columns - 1)) / columns
+
+
+def _draw_fractions(axes: Axes, result: PhaseMap, phase: int) -> None:
+    counted = histogram(result, "fraction", edges=_FRACTION_EDGES, phase=phase)
+    centres = (counted.edges[1:] + counted.edges[:-1]) / 2
+    colours = fraction_map(result.phases, phase)(np.clip(centres, 0, 1))
+    axes.bar(
+        centres, counted.counts, width=np.diff(counted.edges), color=colours, edgecolor="#606060", lw=0.3
+    )
+    axes.set(xlim=(counted.edges[0], counted.edges[-1]), ylabel="voxels")
+    axes.set_xlabel(f"fraction {formula_text(result.phases[phase])}")
+    axes.set_ylim(0, 1.25 * max(counted.counts.max(), 1))
+    if counted.beyond:
+        note = f"{counted.beyond} of {counted.total} voxels lie outside this range"
+        axes.annotate(
+            note, (1, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points", ha="right"
+        )
+    _mark_thresholds(axes, result, phase)
+
+
+def _mark_thresholds(axes: Axes, result: PhaseMap, phase: int) -> None:
+    upper = float(result.attributes.get("label_threshold", LABEL_THRESHOLD))
+    limits = (min(1 - upper, upper), max(1 - upper, upper))
+    first, last = axes.get_xlim()
+    borders = (first, *limits, last)
+    for limit in limits:
+        axes.axvline(limit, color="black", linestyle="--", linewidth=0.8)
+    shares = share_within(result, phase=phase, limits=limits)
+    texts = (f"≤ {limits[0]:.2g}", "between", f"≥ {limits[1]:.2g}")
+    for left, right, text, share in zip(borders[:-1], borders[1:], texts, shares, strict=True):
+        axes.text(
+            (left + right) / 2,
+            0.97,
+            f"{text}\n{share:.1%}",
+            transform=axes.get_xaxis_transform(),
+            ha="center",
+            va="top",
+        )
+
+
+@_styled
+def sigma_figure(result: PhaseMap) -> Figure:
+    """Map of the statistical uncertainty of the fractions, and its histogram inside the mask.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+    """
+    title = "Statistical uncertainty of the fractions"
+    position = slice_position(result)
+    if position is None:
+        return statement_figure(title, _EMPTY)
+    row = _sigma_row(result, position)
+    figure = slice_rows_figure(
+        [row], title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=_BELOW_MM
+    )
+    height_mm = page_height_mm(figure)
+    axes = axes_at(figure, _PLOT_LEFT_MM, height_mm - _BELOW_MM + 8, _plot_width(1), _BELOW_MM - 20)
+    _draw_sigmas(axes, result, upper=1.5 * float(row.norm.vmax or 1))
+    letter(axes, 1)
+    return figure
+
+
+def _draw_sigmas(axes: Axes, result: PhaseMap, *, upper: float) -> None:
+    edges = np.linspace(0, upper, 101)
+    for phase in _shown_phases(result):
+        counted = histogram(result, "fraction_sigma", edges=edges, phase=phase)
+        colour = phase_colours(result.phases)[phase] if len(result.phases) > 2 else "#4d4d4d"
+        name = formula_text(result.phases[phase])
+        label = (
+            f"{name}: median {counted.median:.3g}, {counted.beyond} of {counted.total} voxels above the range"
+        )
+        axes.stairs(counted.counts, counted.edges, color=colour, label=label)
+        axes.axvline(counted.median, color=colour, linestyle="--", linewidth=0.8)
+    axes.set(xlim=(0, upper), xlabel="σ of the fraction (one standard deviation)", ylabel="voxels")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="upper right")
+
+
+@_styled
+def spectra_figure(result: PhaseMap) -> Figure | None:
+    """Mean spectrum of each phase label with its fit, the components of the fit, and the residual.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+
+    Returns
+    -------
+    Figure or None
+        None where mu was not kept.
+    """
+    if result.mu is None:
+        return None
+    title = "Mean spectrum of each phase label"
+    spectra = label_spectra(result)
+    if not spectra:
+        return statement_figure(title, "No voxel carries a phase label, so there is no spectrum to show.")
+    figure = new_figure(PAGE_WIDTH_MM, 116)
+    heading(figure, title)
+    draw_spectra(figure, result, spectra)
+    return figure
+
+
+def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> list[Path]:
+    """Save every figure of a result as PNG.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+    folder
+        Where to; made where it is missing.
+    dpi
+        Dots per inch: 200 gives 1417 pixels of width.
+
+    Returns
+    -------
+    list of Path
+        The files written; ``spectra.png`` only where mu was kept.
+
+    Raises
+    ------
+    DataError
+        The folder cannot be written.
+    """
+    folder = Path(folder)
+    makers = {
+        "slices": slices_figure,
+        "labels": labels_figure,
+        "histogram": histogram_figure,
+        "sigma": sigma_figure,
+        "spectra": spectra_figure,
+    }
+    written = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, make in makers.items():
+            figure = make(result)
+            if figure is not None:
+                figure.savefig(folder / f"{name}.png", dpi=dpi)
+                written.append(folder / f"{name}.png")
+    except OSError as error:
+        message = f"cannot write figures to '{folder}' ({error.strerror}); choose another folder"
+        raise DataError(message) from error
+    return written
