@@ -31,8 +31,10 @@ __all__ = [
     "DetectorNoise",
     "air_offset",
     "attenuate",
+    "dead_pixels",
     "estimate_noise",
     "estimate_noise_from_projections",
+    "saturated_pixels",
 ]
 
 MAX_BAD_PORTION = 0.05
@@ -164,6 +166,39 @@ def air_offset(values: NDArray[np.float32], *, columns: int) -> NDArray[np.float
     return np.asarray(np.median(outer, axis=(1, 2)), dtype=np.float32)  # (angle,)
 
 
+def dead_pixels(light: NDArray[np.float32]) -> BoolArray:
+    """Pixels without light, or with far less than their neighbours in the row.
+
+    Parameters
+    ----------
+    light
+        `(v, u)` mean flat less mean dark, counts.
+
+    Returns
+    -------
+    `(v, u)` True where the light is not positive or below a fifth of the median over nine columns.
+    """
+    neighbours = median_filter(light, size=(1, DEAD_WINDOW), mode="reflect")
+    return np.asarray((light <= 0) | (light < DEAD_PORTION * neighbours))
+
+
+def saturated_pixels(counts: CountArray) -> BoolArray:
+    """Integer counts at the top of their type, where the true light is unknown.
+
+    Parameters
+    ----------
+    counts
+        Raw counts of any shape.
+
+    Returns
+    -------
+    True where saturated, same shape; never for floating-point counts.
+    """
+    if counts.dtype.kind not in "iu":
+        return np.zeros(counts.shape, dtype=np.bool_)
+    return np.asarray(counts == np.iinfo(counts.dtype).max)
+
+
 def _require_finite(frames: Frames) -> None:
     stacks = (frames.projections, frames.flats, frames.darks)
     for name, stack in zip(frames.datasets, stacks, strict=True):
@@ -187,7 +222,7 @@ def _reference(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | No
     )
     _require_light(frames, flat - dark)
     placeholder = bool(np.all(frames.flats == 1))
-    dead = _dead_pixels(frames, flat - dark)
+    dead = dead_pixels(flat - dark) | saturated_pixels(frames.flats).any(axis=0)
     light = _bridge(flat - dark, dead, frames)
     variance = (noise.gain * light + noise.read_variance) / frames.flats.shape[0]
     return _Reference(
@@ -219,19 +254,6 @@ def _require_light(frames: Frames, light: NDArray[np.float32]) -> None:
         raise DataError(message)
 
 
-def _dead_pixels(frames: Frames, light: NDArray[np.float32]) -> BoolArray:
-    neighbours = median_filter(light, size=(1, DEAD_WINDOW), mode="reflect")
-    dead = (light <= 0) | (light < DEAD_PORTION * neighbours) | _saturated(frames.flats).any(axis=0)
-    return np.asarray(dead)
-
-
-def _saturated(counts: CountArray) -> BoolArray:
-    """Integer counts at the top of their type; the true light is unknown there."""
-    if counts.dtype.kind not in "iu":
-        return np.zeros(counts.shape, dtype=np.bool_)
-    return np.asarray(counts == np.iinfo(counts.dtype).max)
-
-
 def _bridge(light: NDArray[np.float32], dead: BoolArray, frames: Frames) -> NDArray[np.float32]:
     """Light of dead pixels from the nearest live ones of their row."""
     columns = np.arange(light.shape[1])
@@ -257,7 +279,7 @@ def _transmission(
     """
     raw = frames.projections[:, row]
     counts = raw.astype(np.float32) - reference.dark[row]
-    bad = (counts <= noise.read_variance**0.5) | reference.dead[row] | _saturated(raw)
+    bad = (counts <= noise.read_variance**0.5) | reference.dead[row] | saturated_pixels(raw)
     if bad.all():
         message = (
             f"{frames.source}: dataset '{frames.datasets[0]}' has no counts over the dark in detector row "

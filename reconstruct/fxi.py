@@ -86,6 +86,27 @@ class FxiTomogram:
             first_row=start,
         )
 
+    def read_references(self) -> tuple[CountArray, CountArray]:
+        """Read the flats and darks of the whole detector, no projections.
+
+        Returns
+        -------
+        `(flat, v, u)` and `(dark, v, u)` counts in the data type of the file.
+
+        Raises
+        ------
+        DataError
+            A file that cannot be read or has changed since it was opened.
+        """
+        with open_hdf5(self.source) as file:
+            flats, darks = (
+                _read_block(find_dataset(file, name, path=self.source), slice(None), slice(None))
+                for name in ("img_bkg", "img_dark")
+            )
+        self._require_unchanged("img_bkg", flats, (self.n_flats, self.n_rows, self.n_columns))
+        self._require_unchanged("img_dark", darks, (self.n_darks, self.n_rows, self.n_columns))
+        return flats, darks
+
     def read_projection(self, index: int) -> CountArray:
         """Read one raw projection.
 

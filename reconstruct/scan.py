@@ -93,6 +93,9 @@ class Tomogram(Protocol):
     def read_rows(self, start: int, stop: int) -> Frames:
         """Read detector rows start to stop - 1 of all projections, flats and darks; safe in threads."""
 
+    def read_references(self) -> tuple[CountArray, CountArray]:
+        """Read the flats `(flat, v, u)` and darks `(dark, v, u)` of the whole detector."""
+
     def read_projection(self, index: int) -> CountArray:
         """Read one raw projection, `(v, u)`."""
 

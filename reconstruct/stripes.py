@@ -9,17 +9,24 @@ from xanesmap.errors import DataError
 
 StripeMethod = Literal["none", "sorting", "all"]
 
-SORTING_WINDOW = 21
-LARGE_WINDOW = 51
-MIN_COLUMNS = 8
+SMALL_STRIPE = (5, 21)
+LARGE_STRIPE = (9, 51)
+"""Median windows in columns for small and wide stripes: least and most; 21 and 51 are the values of the
+source.
+
+They shrink with the frame (a twentieth and an eighth of its width), as a window that is not small against the
+sample takes the sample for a stripe.
+"""
+
+MIN_COLUMNS = 16
 
 
 def remove_stripes(values: NDArray[np.float32], *, method: StripeMethod) -> NDArray[np.float32]:
     """Attenuation without the stripes of faulty or miscalibrated detector columns.
 
     Removal is never free: it also takes some of any feature that stays in one column over all angles, such as
-    the part of the sample on the rotation axis. Stripes that differ between energies bias the chemistry; use
-    it when rings are visible.
+    the part of the sample on the rotation axis, and method `all` visibly flattens compact particles. Stripes
+    that differ between energies bias the chemistry; use it when rings are visible.
 
     Parameters
     ----------
@@ -36,7 +43,7 @@ def remove_stripes(values: NDArray[np.float32], *, method: StripeMethod) -> NDAr
     Raises
     ------
     DataError
-        Frames narrower than 8 columns.
+        Frames narrower than 16 columns.
 
     References
     ----------
@@ -61,14 +68,15 @@ def _clean_sinogram(sinogram: NDArray[np.float32], method: Literal["sorting", "a
     from algotom.prep import removal
 
     n_columns = sinogram.shape[1]
-    small = _odd(min(SORTING_WINDOW, n_columns // 2))
+    small = _odd_window(n_columns // 20, SMALL_STRIPE)
     if method == "sorting":
         cleaned = removal.remove_stripe_based_sorting(sinogram, size=small)
     else:
-        large = _odd(min(LARGE_WINDOW, n_columns // 2))
+        large = _odd_window(n_columns // 8, LARGE_STRIPE)
         cleaned = removal.remove_all_stripe(sinogram, la_size=large, sm_size=small)
     return np.asarray(cleaned, dtype=np.float32)
 
 
-def _odd(size: int) -> int:
-    return max(3, size - 1 + size % 2)
+def _odd_window(size: int, limits: tuple[int, int]) -> int:
+    least, most = limits
+    return min(max(size, least), most) // 2 * 2 + 1

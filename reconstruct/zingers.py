@@ -14,7 +14,11 @@ from xanesmap.reconstruct.scan import CountArray, FloatArray
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.intp]
 
-NEIGHBOURS = tuple((da, du) for da in (-1, 0, 1) for du in (-1, 0, 1) if (da, du) != (0, 0))
+SAME_FRAME = ((0, -1), (0, 1))
+OTHER_FRAMES = tuple((da, du) for da in (-1, 1) for du in (-1, 0, 1))
+NEIGHBOURS = (*SAME_FRAME, *OTHER_FRAMES)
+"""Steps (angle, u) from a pixel to its eight neighbours, those of its own frame first."""
+
 MAX_PASSES = 3
 """A zinger three pixels wide is found from its ends inwards."""
 
@@ -22,11 +26,12 @@ MAX_PASSES = 3
 def find_zingers(
     transmission: FloatArray, *, variance_slope: FloatArray, variance_offset: FloatArray, n_sigma: float
 ) -> BoolArray:
-    """Pixels brighter than all but one of their eight neighbours by many times the noise.
+    """Pixels brighter than their neighbours by many times the noise.
 
-    A value within the range of its neighbours is never called a zinger: an edge, a corner and a gap between
-    particles have at least two bright neighbours. Two zingers side by side are still found, as each may have
-    one brighter neighbour.
+    A zinger hits one frame: it must exceed the three neighbours in the frame before, the three in the frame
+    after, and at least one of the two in its own, so that two zingers side by side are found. A value within
+    the range of its neighbours is never called a zinger, so edges and gaps between particles stay; a zinger
+    fainter than the edge it sits on stays as well.
 
     Parameters
     ----------
@@ -35,7 +40,7 @@ def find_zingers(
     variance_slope, variance_offset
         `(u,)` the noise variance of a transmission t is `variance_slope * t + variance_offset`.
     n_sigma
-        Excess over the second brightest neighbour, in standard deviations expected there.
+        Excess over those neighbours, in standard deviations expected at their level.
 
     Returns
     -------
@@ -51,7 +56,7 @@ def find_zingers(
     angles, columns = np.nonzero(possible)
     found = np.zeros(transmission.shape, dtype=np.bool_)
     if angles.size:
-        level_here = np.sort(_gather(around, angles, columns), axis=0)[-2]  # (candidate,)
+        level_here = _highest_normal_level(_gather(around, angles, columns))  # (candidate,)
         variance = _variance(level_here, variance_slope[columns], variance_offset[columns])
         found[angles, columns] = transmission[angles, columns] - level_here > n_sigma * np.sqrt(variance)
     return found
@@ -160,6 +165,11 @@ def mean_without_zingers(
     found = values - common - median > n_sigma * np.sqrt(variance)
     np.copyto(values, median + common, where=found)
     return values.mean(axis=0), int(np.count_nonzero(found))
+
+
+def _highest_normal_level(neighbours: FloatArray) -> FloatArray:
+    same, other = neighbours[: len(SAME_FRAME)], neighbours[len(SAME_FRAME) :]
+    return np.asarray(np.maximum(other.max(axis=0), same.min(axis=0)))
 
 
 def _variance(level: FloatArray, slope: FloatArray, offset: FloatArray) -> FloatArray:
