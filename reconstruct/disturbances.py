@@ -95,7 +95,8 @@ def stream(seed: int, purpose: str, *index: int) -> np.random.Generator:
     -------
     numpy.random.Generator
     """
-    return np.random.default_rng([seed, zlib.crc32(purpose.encode()), *index])
+    # The number of indices keeps () and (0,) apart: numpy pads seeds with zeros.
+    return np.random.default_rng([seed, zlib.crc32(purpose.encode()), len(index), *index])
 
 
 def draw_disturbances(
@@ -170,13 +171,19 @@ def magnification_at(energies_ev: FloatArray, *, reference_ev: float | None) -> 
     return magnification
 
 
-def measured_angles(angles_deg: FloatArray, *, missing_wedge_deg: float) -> FloatArray:
+def measured_angles(
+    angles_deg: FloatArray, *, start_deg: float, range_deg: float, missing_wedge_deg: float
+) -> FloatArray:
     """Angles left when both ends of the rotation are blocked.
 
     Parameters
     ----------
     angles_deg
         `(angle,)` angles of the full rotation, degrees.
+    start_deg
+        Where the rotation starts, degrees.
+    range_deg
+        Range of the rotation, its end included, degrees.
     missing_wedge_deg
         Range which is missing, half of it at each end, degrees.
 
@@ -184,9 +191,9 @@ def measured_angles(angles_deg: FloatArray, *, missing_wedge_deg: float) -> Floa
     -------
     `(angle,)` angles that remain, degrees.
     """
-    half = missing_wedge_deg / 2
-    keep = (angles_deg >= angles_deg.min() + half) & (angles_deg <= angles_deg.max() - half)
-    left: FloatArray = angles_deg[keep]
+    low = start_deg + missing_wedge_deg / 2
+    high = start_deg + range_deg - missing_wedge_deg / 2
+    left: FloatArray = angles_deg[(angles_deg >= low) & (angles_deg <= high)]
     return left
 
 
