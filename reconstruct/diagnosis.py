@@ -53,6 +53,13 @@ def _flat_problems(report: ScanReport) -> Iterable[Problem]:
     yield from _for_files(report, _no_flats, "error", "no usable flats", copy)
     yield from _for_files(
         report,
+        lambda row: not np.isfinite(row.flat_counts + row.projection_counts),
+        "error",
+        "NaN or infinite counts",
+        "Export the raw counts again, or leave these energies out.",
+    )
+    yield from _for_files(
+        report,
         lambda row: not _no_flats(row) and row.flat_counts < LOST_BEAM * usual,
         "warning",
         f"flats below {LOST_BEAM:.0%} of the median of the scan: the beam was lost",

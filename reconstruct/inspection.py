@@ -102,13 +102,14 @@ def missing_wedge_deg(angles_rad: NDArray[np.float64]) -> float:
 
     Returns
     -------
-    Largest gap between directions modulo 180 degrees, less the usual step, in degrees; 0 for a full half
-    turn.
+    Largest gap between directions modulo 180 degrees, less the usual step, in degrees; 0 where no gap is wider
+    than one and a half steps.
     """
-    directions = np.sort(np.rad2deg(angles_rad) % 180.0)
-    gaps = np.diff(directions, append=directions[0] + 180.0)
-    steps = np.abs(np.diff(np.rad2deg(angles_rad)))
-    return max(0.0, float(gaps.max() - 1.5 * np.median(steps)))
+    degrees = np.rad2deg(angles_rad)
+    directions = np.sort(degrees % 180.0)
+    widest = float(np.diff(directions, append=directions[0] + 180.0).max())
+    step = float(np.median(np.abs(np.diff(degrees))))
+    return widest - step if widest > 1.5 * step else 0.0
 
 
 @cache

@@ -1,0 +1,147 @@
+import h5py
+import numpy as np
+import pytest
+
+from xanesmap.errors import DataError
+from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_scalar
+
+
+@pytest.fixture
+def values():
+    return np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
+
+
+def write(path, **datasets):
+    path.parent.mkdir(exist_ok=True)
+    with h5py.File(path, "w") as file:
+        for name, value in datasets.items():
+            file[name] = value
+    return path
+
+
+def read(path, name="img"):
+    with open_hdf5(path) as file:
+        return find_dataset(file, name, path=path)[()]
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(DataError, match=r"none\.h5: there is no such file"), open_hdf5(tmp_path / "none.h5"):
+        pass
+
+
+@pytest.mark.parametrize("content", [b"", b"no HDF5 at all", b"\x89HDF\r\n\x1a\n"])
+def test_what_is_not_hdf5_is_told(tmp_path, content):
+    path = tmp_path / "a.h5"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"a\.h5: cannot be read as HDF5 .*copy it again"), open_hdf5(path):
+        pass
+
+
+@pytest.mark.parametrize("portion", [0.2, 0.5, 0.95])
+def test_a_truncated_file_is_told(tmp_path, portion):
+    path = write(tmp_path / "a.h5", img=np.zeros((50, 40, 40)))
+    content = path.read_bytes()
+    path.write_bytes(content[: int(portion * len(content))])
+    with pytest.raises(DataError, match=r"a\.h5: cannot be read as HDF5"), open_hdf5(path):
+        pass
+
+
+def test_a_damaged_chunk_is_told_on_reading(tmp_path):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file.create_dataset("img", data=np.arange(4000), chunks=(4000,), compression="gzip")
+        chunk = file["img"].id.get_chunk_info(0)
+    with path.open("r+b") as raw:
+        raw.seek(chunk.byte_offset)
+        raw.write(b"\xff" * chunk.size)
+    with pytest.raises(DataError, match=r"a\.h5: cannot be read as HDF5"):
+        read(path)
+
+
+def test_a_missing_dataset_is_named_and_the_others_listed(tmp_path):
+    path = write(tmp_path / "a.h5", angle=1.0, X_eng=7.1)
+    with pytest.raises(DataError, match=r"'img' is missing; the file holds X_eng, angle"):
+        read(path)
+
+
+def test_a_group_is_no_dataset(tmp_path):
+    path = write(tmp_path / "a.h5", **{"img/inner": 1.0})
+    with pytest.raises(DataError, match="'img' is not a dataset"):
+        read(path)
+
+
+def test_an_external_link_within_the_folder_is_followed(tmp_path, values, monkeypatch):
+    write(tmp_path / "raw.h5", img=values)
+    path = write(tmp_path / "a.h5", img=h5py.ExternalLink("raw.h5", "/img"))
+    np.testing.assert_array_equal(read(path), values)
+    monkeypatch.chdir(tmp_path.parent)
+    np.testing.assert_array_equal(read(path.relative_to(tmp_path.parent)), values)
+
+
+def test_an_external_link_out_of_the_folder_is_refused(tmp_path, values):
+    secret = write(tmp_path / "elsewhere" / "raw.h5", img=values)
+    for target in (str(secret), "../elsewhere/raw.h5"):
+        path = write(tmp_path / "scan" / "a.h5", img=h5py.ExternalLink(target, "/img"))
+        with pytest.raises(DataError, match="outside the folder of the scan, and is not followed"):
+            read(path)
+
+
+def test_a_soft_link_through_an_external_link_is_refused(tmp_path, values):
+    write(tmp_path / "elsewhere" / "raw.h5", img=values)
+    path = write(
+        tmp_path / "scan" / "a.h5",
+        door=h5py.ExternalLink("../elsewhere/raw.h5", "/"),
+        img=h5py.SoftLink("/door/img"),
+    )
+    with pytest.raises(DataError, match="outside the folder of the scan"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("target", "words"), [("../elsewhere/raw.h5", "outside the folder"), ("gone.h5", "which does not exist")]
+)
+def test_a_virtual_dataset_is_refused_where_its_values_are_not_at_hand(tmp_path, values, target, words):
+    write(tmp_path / "elsewhere" / "raw.h5", img=values)
+    path = write(tmp_path / "scan" / "a.h5")
+    layout = h5py.VirtualLayout(shape=values.shape, dtype=values.dtype)
+    layout[...] = h5py.VirtualSource(target, "img", shape=values.shape)
+    with h5py.File(path, "a") as file:
+        file.create_virtual_dataset("img", layout)
+    with pytest.raises(DataError, match=words):
+        read(path)
+
+
+def test_a_virtual_dataset_within_the_folder_is_read(tmp_path, values):
+    write(tmp_path / "raw.h5", img=values)
+    path = write(tmp_path / "a.h5")
+    layout = h5py.VirtualLayout(shape=values.shape, dtype=values.dtype)
+    layout[...] = h5py.VirtualSource("raw.h5", "img", shape=values.shape)
+    with h5py.File(path, "a") as file:
+        file.create_virtual_dataset("img", layout)
+    np.testing.assert_array_equal(read(path), values)
+
+
+def test_raw_external_storage_out_of_the_folder_is_refused(tmp_path):
+    raw = tmp_path / "elsewhere.bin"
+    raw.write_bytes(bytes(16))
+    path = write(tmp_path / "scan" / "a.h5")
+    with h5py.File(path, "a") as file:
+        file.create_dataset("img", shape=(16,), dtype="u1", external=[(str(raw), 0, 16)])
+    with pytest.raises(DataError, match="outside the folder"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"), [(7.1, 7.1), (np.array([7.1]), 7.1), (3, 3), ("20.3nm", "20.3nm"), (b"x", "x")]
+)
+def test_single_values_are_read_as_numbers_or_text(tmp_path, stored, expected):
+    path = write(tmp_path / "a.h5", value=stored)
+    with open_hdf5(path) as file:
+        assert read_scalar(file, "value", path=path) == expected
+
+
+@pytest.mark.parametrize("stored", [np.zeros(0), np.zeros(2), h5py.Empty("f8")])
+def test_several_values_or_none_are_refused_where_one_is_expected(tmp_path, stored):
+    path = write(tmp_path / "a.h5", value=stored)
+    with open_hdf5(path) as file, pytest.raises(DataError, match="where one is expected"):
+        read_scalar(file, "value", path=path)
