@@ -15,13 +15,15 @@ from xanesmap.reconstruct.engines import FloatArray
 
 _LOG = logging.getLogger(__name__)
 
-# A particle is where the smoothed, strongest projection stands this many noise widths above the air.
+# The object is where the smoothed, strongest projection stands above the air by this many noise widths, and by this
+# share of its maximum: noise has long tails in the maximum over many angles.
 _SUPPORT_SIGMA = 6.0
+_SUPPORT_SHARE = 0.08
 _SMOOTHING_PX = 2.0
 _MARGIN_PX = 3
 _TUNING = 3.0  # residuals above this many standard deviations lose weight, as for a frame that jumped
 
-CentreMethod = Literal["mass", "symmetry"]
+CentreMethod = Literal["mass", "symmetry", "given"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,12 +38,17 @@ class CentreEstimate:
         One standard deviation from the scatter of the projections about the fit, pixels; NaN where the method gives
         none.
     method
-        `mass` (centre of mass) or `symmetry` (Fourier double wedge).
+        `mass` (centre of mass), `symmetry` (Fourier double wedge) or `given` by the user.
     """
 
     centre: float
     sigma: float
     method: CentreMethod
+
+
+def given_centre(centre: float) -> CentreEstimate:
+    """Rotation centre as the user gave it, detector column in pixels."""
+    return CentreEstimate(centre=float(centre), sigma=float("nan"), method="given")
 
 
 def find_centre(projections: FloatArray, angles_rad: FloatArray) -> CentreEstimate:
@@ -94,7 +101,8 @@ def object_window(projections: FloatArray) -> tuple[slice, slice] | None:
     strongest = np.max([gaussian_filter(frame, _SMOOTHING_PX) for frame in projections], axis=0)
     # The maximum over angles has its own floor and width in air, whatever the noise of one projection is.
     floor, spread = _air_level(strongest)
-    covered = strongest > floor + _SUPPORT_SIGMA * spread
+    faintest = max(_SUPPORT_SIGMA * spread, _SUPPORT_SHARE * float(strongest.max() - floor))
+    covered = strongest > floor + faintest
     if not covered.any():
         return None
     covered = binary_dilation(covered, iterations=_MARGIN_PX)

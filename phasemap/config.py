@@ -1,0 +1,203 @@
+"""Everything a run can be told, in one frozen tree; read from TOML, from the command line or from Python."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import psutil
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from xanesmap.errors import DataError
+from xanesmap.reconstruct.engines import EngineName, FilterName
+from xanesmap.reconstruct.stripes import StripeMethod
+from xanesmap.spectra.background import Background
+from xanesmap.spectra.combination import Constraint
+
+BUNDLED = "bundled"
+"""Source of a reference that means the analytic model shipped with the program."""
+
+_UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
+_SIZE = re.compile(r"\s*([0-9.]+)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
+
+
+def bytes_from_text(size: Any) -> Any:
+    """Number of bytes in a text such as "4GB", "500 MB" or "2GiB"; numbers pass as they are.
+
+    Raises
+    ------
+    ValueError
+        The text is not a size.
+    """
+    if not isinstance(size, str):
+        return size
+    match = _SIZE.fullmatch(size)
+    if match is None or match[1].count(".") > 1 or match[1] == ".":
+        message = f"{size!r} is not an amount of memory; write it like 4GB or 500MB"
+        raise ValueError(message)
+    return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
+
+
+class _Config(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+
+class ReconstructConfig(_Config):
+    """From counts to attenuation."""
+
+    engine: EngineName = "auto"
+    """Reconstruction engine; `auto` takes TomoPy where it is installed, the built-in Fourier engine elsewhere."""
+    filter: FilterName = "ramlak"
+    """Apodisation of the ramp filter: `ramlak` (none), `shepp`, `cosine`, `hann`."""
+    centre_px: float | None = None
+    """Detector column of the rotation axis at every energy, pixels; found for each energy when not given."""
+    pixel_size_nm: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    """Pixel size in the sample, nm; that of the files when not given."""
+    zinger_sigma: Annotated[float, Field(gt=0)] | None = 8.0
+    """Pixels brighter than their neighbours by this many standard deviations are zingers; none keeps them."""
+    stripes: StripeMethod = "none"
+    """Removal of stripes in sinograms (rings in slices)."""
+    sort_energies: bool = False
+    """Accept files whose energies neither rise nor fall steadily, and sort them."""
+
+
+class SpectraConfig(_Config):
+    """From attenuation to phase amounts."""
+
+    references: Annotated[dict[str, str], Field(min_length=1, max_length=5)] = Field(
+        default_factory=lambda: {"LiFePO4": BUNDLED, "FePO4": BUNDLED}
+    )
+    """Phase name to reference file (`lib.nor:column` picks a column), or `bundled` for LiFePO4 and FePO4."""
+    energy_offset_ev: Annotated[float, Field(ge=-50, le=50)] = 0.0
+    """Added to the recorded energies to put them on the references' scale, eV."""
+    background: Background = "victoreen"
+    """Attenuation that belongs to no phase: `victoreen` falls as the third power of energy."""
+    constraint: Constraint = "free"
+    """`free` least squares, `non-negative` amounts, or `sum-to-one`."""
+
+
+class PhaseConfig(_Config):
+    """From amounts to phases."""
+
+    pure_threshold: Annotated[float, Field(gt=0.5, le=1)] = 0.7
+    """A voxel belongs to a phase from this fraction on, and is mixed where no phase reaches it."""
+    mask_threshold_per_um: Annotated[float, Field(gt=0)] | None = None
+    """Smallest edge step that counts as sample, 1/um; half the typical step of the sample when not given."""
+    mask_smoothing_px: Annotated[float, Field(ge=0, le=10)] = 1.0
+    """Gaussian smoothing (standard deviation, pixels) of the edge step before it is compared."""
+
+
+class RunConfig(_Config):
+    """One run, from a scan to a phase map."""
+
+    scan: Annotated[list[str], Field(min_length=1), BeforeValidator(lambda s: [s] if isinstance(s, str) else s)]
+    """Folder, glob pattern or files of the scan."""
+    out: str | None = None
+    """Result, a folder ending in `.zarr`; `<scan>_phases.zarr` beside the scan when not given."""
+    overwrite: bool = False
+    """Replace an earlier result at `out`, once the new one is complete."""
+    keep_mu: bool = True
+    """Keep the attenuation at every energy, which the spectrum probe and refits need."""
+    memory_bytes: Annotated[int, Field(ge=1_000_000), BeforeValidator(bytes_from_text)] | None = Field(
+        default=None, alias="memory"
+    )
+    """Memory the run may use, such as "4GB"; half of what is free when not given."""
+    threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Threads; all cores when not given."""
+    reconstruct: ReconstructConfig = ReconstructConfig()
+    spectra: SpectraConfig = SpectraConfig()
+    phasemap: PhaseConfig = PhaseConfig()
+
+    @property
+    def memory(self) -> int:
+        """Memory budget in bytes."""
+        return self.memory_bytes or psutil.virtual_memory().available // 2
+
+    @property
+    def out_path(self) -> Path:
+        """Where the result goes."""
+        if self.out is not None:
+            return Path(self.out)
+        first = Path(self.scan[0])
+        folder = first if first.is_dir() else first.parent
+        return folder.resolve().with_name(folder.resolve().name + "_phases.zarr")
+
+
+def make_config(values: Mapping[str, Any]) -> RunConfig:
+    """Check a configuration given as nested mappings.
+
+    Raises
+    ------
+    DataError
+        An unknown key, a value of the wrong type or outside its bounds; names the key.
+    """
+    try:
+        return RunConfig.model_validate(dict(values))
+    except ValidationError as error:
+        raise DataError(_explain(error)) from error
+
+
+def _explain(error: ValidationError) -> str:
+    """One line for the first thing pydantic refused."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"Configuration key {key!r} is not known; see docs/configuration.md for the keys there are{more}."
+    if first["type"] == "missing":
+        return f"Configuration key {key!r} is missing{more}."
+    return f"Configuration key {key!r}: {first['msg']}; found {first['input']!r}{more}."
+
+
+def read_config_file(path: str | Path) -> dict[str, Any]:
+    """Nested mappings of a TOML file; relative paths in it count from its folder.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read or is not TOML.
+    """
+    file = Path(path)
+    try:
+        values = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        message = f"Configuration {file} cannot be read: {error.strerror}. Check the path."
+        raise DataError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"Configuration {file} is not valid TOML: {error}."
+        raise DataError(message) from error
+    return _from_folder(values, file.resolve().parent)
+
+
+def _from_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Resolve the relative paths of a configuration against its own folder."""
+    resolved = dict(values)
+    if isinstance(scan := values.get("scan"), str | list):
+        resolved["scan"] = [str(folder / str(item)) for item in ([scan] if isinstance(scan, str) else scan)]
+    if isinstance(out := values.get("out"), str):
+        resolved["out"] = str(folder / out)
+    spectra = values.get("spectra")
+    if isinstance(spectra, dict) and isinstance(references := spectra.get("references"), dict):
+        placed = {name: _reference_from(str(source), folder) for name, source in references.items()}
+        resolved["spectra"] = {**spectra, "references": placed}
+    return resolved
+
+
+def _reference_from(source: str, folder: Path) -> str:
+    return source if source == BUNDLED else str(folder / source)
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested mappings with the values of `changes` in place of those of `base`; None in `changes` says nothing."""
+    merged = dict(base)
+    for key, value in changes.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping) and key != "references":
+            merged[key] = merge(merged[key], value)
+        elif isinstance(value, Mapping):
+            merged[key] = {name: item for name, item in value.items() if item is not None}
+        elif value is not None:
+            merged[key] = value
+    return merged

@@ -1,0 +1,129 @@
+"""Second pass over a result: mask, phase labels and the table of phases, slab by slab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.config import PhaseConfig
+from xanesmap.phasemap.labels import label_phases
+from xanesmap.phasemap.layers import label_names
+from xanesmap.phasemap.masking import mask_reach, mask_threshold, sample_mask, smooth_amount
+from xanesmap.phasemap.progress import Progress
+from xanesmap.phasemap.store import ResultWriter
+
+# Edge-step voxels of the whole scan from which the threshold is found.
+_THRESHOLD_VOXELS = 2_000_000
+
+
+@dataclass(slots=True, kw_only=True)
+class _Tally:
+    """Running sums per phase label, the first one standing for label 1."""
+
+    voxels: NDArray[np.int64]
+    fraction: NDArray[np.float64]  # (label, phase)
+    amount: NDArray[np.float64]
+
+
+def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress) -> float | None:
+    """Write mask, labels and `tables/phases.csv`, and set the maps outside the mask to NaN.
+
+    Parameters
+    ----------
+    writer
+        A result whose slabs are all written.
+    config
+        Thresholds.
+    progress
+        Called after each slab.
+
+    Returns
+    -------
+    The threshold used, 1/um; None where nothing stands out of the noise, which leaves the mask empty.
+    """
+    threshold = config.mask_threshold_per_um or _find_threshold(writer, config)
+    names = label_names(writer.phases)
+    tally = _Tally(
+        voxels=np.zeros(len(names), np.int64),
+        fraction=np.zeros((len(names), len(writer.phases))),
+        amount=np.zeros(len(names)),
+    )
+    starts = range(0, writer.shape[0], writer.slab_rows)
+    for index, start in enumerate(starts):
+        _finish_slab(writer, config, tally, start=start, threshold=threshold)
+        progress("Mask and phases", index + 1, len(starts))
+    _write_phase_table(writer, tally, names)
+    return threshold
+
+
+def _find_threshold(writer: ResultWriter, config: PhaseConfig) -> float | None:
+    """Threshold from slabs spread over the scan."""
+    n_rows = writer.shape[0]
+    per_row = writer.shape[1] * writer.shape[2]
+    band = min(n_rows, max(2 * mask_reach(config.mask_smoothing_px), 8))
+    n_bands = max(1, min(n_rows // band, _THRESHOLD_VOXELS // (band * per_row)))
+    starts = np.linspace(0, n_rows - band, n_bands + 2)[1:-1].astype(int) if n_bands < n_rows // band else None
+    rows = [(0, n_rows)] if starts is None else [(int(s), int(s) + band) for s in starts]
+    smoothed = [
+        smooth_amount(writer.read_slab("amount", a, b), smoothing_px=config.mask_smoothing_px) for a, b in rows
+    ]
+    return mask_threshold(np.concatenate(smoothed))
+
+
+def _finish_slab(
+    writer: ResultWriter, config: PhaseConfig, tally: _Tally, *, start: int, threshold: float | None
+) -> None:
+    stop = min(start + writer.slab_rows, writer.shape[0])
+    mask = _mask(writer, config, start=start, stop=stop, threshold=threshold)
+    fraction = writer.read_slab("fraction", start, stop)
+    # a smoothed edge step can pass where the voxel itself holds too little to have a fraction
+    mask &= np.isfinite(fraction).all(axis=0)
+    labels = label_phases(fraction, mask, pure_threshold=config.pure_threshold)
+    writer.write_slab(start, stop, mask=mask.astype(np.uint8), phase_labels=labels)
+    _add(tally, fraction, writer.read_slab("amount", start, stop), labels)
+    writer.apply_mask(start, stop)
+
+
+def _mask(
+    writer: ResultWriter, config: PhaseConfig, *, start: int, stop: int, threshold: float | None
+) -> NDArray[np.bool_]:
+    """Mask of some rows, from an edge step read with enough rows on either side."""
+    reach = mask_reach(config.mask_smoothing_px)
+    first, last = max(0, start - reach), min(writer.shape[0], stop + reach)
+    if threshold is None:
+        return np.zeros((stop - start, *writer.shape[1:]), bool)
+    amount = writer.read_slab("amount", first, last)
+    mask = sample_mask(amount, threshold=threshold, smoothing_px=config.mask_smoothing_px)
+    return mask[start - first : stop - first]
+
+
+def _add(
+    tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float32], labels: NDArray[np.uint8]
+) -> None:
+    for index in range(len(tally.voxels)):
+        inside = labels == index + 1
+        tally.voxels[index] += np.count_nonzero(inside)
+        tally.fraction[index] += fraction[:, inside].sum(axis=1, dtype=np.float64)
+        tally.amount[index] += amount[inside].sum(dtype=np.float64)
+
+
+def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ...]) -> None:
+    voxel_um3 = writer.pixel_size_um**3
+    total = max(int(tally.voxels.sum()), 1)
+    header = [
+        "phase",
+        "voxels",
+        "volume (um^3)",
+        "share of sample volume (1)",
+        "mean edge step (1/um)",
+        *(f"mean fraction of {phase} (1)" for phase in writer.phases),
+    ]
+    rows = []
+    for index, name in enumerate(names):
+        count = int(tally.voxels[index])
+        means = [tally.amount[index], *tally.fraction[index]]
+        cells = [float(value) / count if count else float("nan") for value in means]
+        rows.append([name, count, count * voxel_um3, count / total, *cells])
+    writer.add_table("phases", header, rows)

@@ -1,0 +1,102 @@
+"""Where the sample is: a mask from the edge-step map."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_opening, gaussian_filter, generate_binary_structure
+from sklearn.mixture import GaussianMixture
+
+FloatArray = NDArray[np.floating[Any]]
+
+# Voxels drawn for the mixture: enough for its means to be known to a per mille.
+_SAMPLE = 200_000
+_APART_SIGMA = 4.0
+
+
+def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
+    """Edge step halfway between air and sample.
+
+    Parameters
+    ----------
+    amount
+        `(...)` edge step of all phases (smoothed a little), 1/um.
+    seed
+        Of the random choice of voxels.
+
+    Returns
+    -------
+    Threshold in 1/um: midway between air and full voxels, told apart by a two-component Gaussian mixture, so that the
+    mask ends where a blurred surface has fallen to half. None where the two components do not stand apart, that is, where there is no
+    sample.
+    """
+    values = amount[np.isfinite(amount)].ravel()
+    if len(values) > _SAMPLE:
+        values = np.random.default_rng(seed).choice(values, _SAMPLE, replace=False)
+    if len(values) < 10 or np.ptp(values) == 0:
+        return None
+    start = np.array([[np.median(values)], [np.percentile(values, 99)]])
+    tiny = 1e-12 + 1e-6 * float(np.var(values))
+    mixture = GaussianMixture(2, means_init=start, random_state=seed, reg_covar=tiny)
+    kind = mixture.fit_predict(values[:, None].astype(np.float64))
+    low, high = np.argsort(mixture.means_[:, 0])
+    air, width = float(mixture.means_[low, 0]), float(np.sqrt(mixture.covariances_[low, 0, 0]))
+    if not np.any(kind == high) or mixture.means_[high, 0] - air < _APART_SIGMA * width:
+        return None
+    return 0.5 * (air + _typical(values, above=float(mixture.means_[high, 0])))
+
+
+def _typical(values: FloatArray, *, above: float) -> float:
+    """Median edge step of the sample without its blurred rim.
+
+    Blurred surfaces and pores pull the mean of the sample's component down; the voxels above that mean are full ones, and
+    so are the voxels above three quarters of their median.
+    """
+    full = float(np.median(values[values > above]))
+    return float(np.median(values[values > 0.75 * full]))
+
+
+def smooth_amount(amount: FloatArray, *, smoothing_px: float) -> NDArray[np.float32]:
+    """Edge step with its noise smoothed; voxels without a value count as air.
+
+    Parameters
+    ----------
+    amount
+        `(z, y, x)` edge step, 1/um.
+    smoothing_px
+        Standard deviation of the Gaussian, pixels.
+    """
+    filled = np.nan_to_num(np.asarray(amount, np.float32), nan=0.0)
+    if smoothing_px == 0:
+        return filled
+    return np.asarray(gaussian_filter(filled, smoothing_px), np.float32)
+
+
+def sample_mask(amount: FloatArray, *, threshold: float, smoothing_px: float) -> NDArray[np.bool_]:
+    """Voxels of the sample.
+
+    Parameters
+    ----------
+    amount
+        `(z, y, x)` edge step of all phases, 1/um.
+    threshold
+        Smallest smoothed edge step of the sample, 1/um.
+    smoothing_px
+        Standard deviation of the Gaussian, pixels.
+
+    Returns
+    -------
+    `(z, y, x)` mask without specks narrower than three voxels. A voxel depends on its neighbours up to `mask_reach`
+    away only, so slabs with that much overlap give the mask of the whole.
+    """
+    above = smooth_amount(amount, smoothing_px=smoothing_px) > threshold
+    structure = generate_binary_structure(above.ndim, 1)
+    opened: NDArray[np.bool_] = binary_opening(np.pad(above, 1), structure)[1:-1, 1:-1, 1:-1]
+    return opened & above
+
+
+def mask_reach(smoothing_px: float) -> int:
+    """Distance in voxels over which a voxel of the mask depends on the edge step."""
+    return int(4 * smoothing_px + 0.5) + 2

@@ -1,0 +1,157 @@
+"""The main job: from a scan to a phase map on disk."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import dask
+from threadpoolctl import threadpool_limits
+
+from xanesmap.phasemap.config import RunConfig, make_config
+from xanesmap.phasemap.destination import check_destination
+from xanesmap.phasemap.finishing import finish_maps
+from xanesmap.phasemap.memory import SlabSize, slab_size
+from xanesmap.phasemap.preparation import (
+    combination_model,
+    engine_of,
+    facts_before,
+    facts_of_job,
+    load_references,
+    pixel_size_um,
+    prepare_job,
+    warnings_after,
+    warnings_before,
+)
+from xanesmap.phasemap.progress import Progress, no_progress
+from xanesmap.phasemap.result import PhaseMap, open_result
+from xanesmap.phasemap.slab import SlabJob, map_slab
+from xanesmap.phasemap.store import ResultWriter
+from xanesmap.reconstruct.readers import open_scan
+
+
+def map_phases(
+    scan: str | Path | Sequence[str | Path],
+    *,
+    references: Mapping[str, str | Path] | None = None,
+    out: str | Path | None = None,
+    progress: Progress = no_progress,
+    **settings: Any,
+) -> PhaseMap:
+    """Reconstruct a scan and fit the phase fractions of every voxel.
+
+    Parameters
+    ----------
+    scan
+        Folder, glob pattern or list of files, one HDF5 file per photon energy.
+    references
+        Phase name to reference file, or to "bundled" for LiFePO4 and FePO4. Both bundled ones when not given.
+    out
+        Result folder ending in `.zarr`; `<scan>_phases.zarr` beside the scan when not given.
+    progress
+        Called with stage, steps done and steps of the stage.
+    settings
+        Any other key of `RunConfig`: `memory="4GB"`, `keep_mu=False`, `reconstruct={"engine": "fourier"}`...
+
+    Returns
+    -------
+    The result, opened lazily; its arrays carry units.
+
+    Raises
+    ------
+    DataError
+        Input that cannot be used; an earlier result at `out` is left as it was.
+    FitError
+        References that cannot be told apart at the energies of the scan.
+    """
+    sources = [str(scan)] if isinstance(scan, str | Path) else [str(item) for item in scan]
+    values = {"scan": sources, **settings}
+    if out is not None:
+        values["out"] = str(out)
+    if references is not None:
+        named = {name: str(source) for name, source in references.items()}
+        values["spectra"] = {**values.get("spectra", {}), "references": named}
+    return run(make_config(values), progress=progress)
+
+
+def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
+    """Do the job that a configuration describes; see `map_phases`."""
+    # Everything that can be refused is refused here, before the first frame is read.
+    check_destination(config.out_path, overwrite=config.overwrite)
+    source = config.scan if len(config.scan) > 1 else config.scan[0]
+    scan = open_scan(source, sort_energies=config.reconstruct.sort_energies)
+    references = load_references(config)
+    combination_model(scan, references, config)
+    threads = config.threads or os.cpu_count() or 1
+    size = slab_size(scan, n_phases=len(references), memory_bytes=config.memory, threads=threads)
+    engine = engine_of(config, threads=max(1, threads // size.workers))
+    writer = ResultWriter(
+        config.out_path,
+        shape=(scan.n_rows, scan.n_columns, scan.n_columns),
+        phases=[reference.name for reference in references],
+        energies_ev=scan.energies_ev,
+        pixel_size_um=pixel_size_um(scan, config),
+        slab_rows=size.rows,
+        keep_mu=config.keep_mu,
+        attributes=facts_before(scan, references, engine, config),
+        overwrite=config.overwrite,
+    )
+    job = prepare_job(scan, references, engine, config, progress=progress)
+    with writer:
+        repaired = _map_slabs(writer, job, size, progress=progress)
+        threshold = finish_maps(writer, config.phasemap, progress=progress)
+        warnings = [
+            *warnings_before(scan, config),
+            *warnings_after(job, threshold=threshold, n_bad=repaired["bad_values"]),
+        ]
+        found = {"warnings": warnings, "mask_threshold_per_um": threshold, "repaired": repaired}
+        progress("Write result", 0, 1)
+        writer.finish({**facts_of_job(job, references), **found})
+        progress("Write result", 1, 1)
+    return open_result(config.out_path)
+
+
+def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: Progress) -> dict[str, int]:
+    """Map all slabs in threads and write each as it comes; counts of repaired values."""
+    starts = range(0, job.scan.n_rows, size.rows)
+    counted = _Counter(progress, total=len(starts) * (len(job.scan.tomograms) + 1))
+
+    def map_and_write(start: int) -> tuple[int, int]:
+        stop = min(start + size.rows, job.scan.n_rows)
+        maps = map_slab(job, start=start, stop=stop, step_done=counted.step)
+        kept = {"mu": maps.mu} if writer.keep_mu else {}
+        writer.write_slab(
+            start,
+            stop,
+            fraction=maps.fraction,
+            fraction_sigma=maps.fraction_sigma,
+            amount=maps.amount,
+            amount_sigma=maps.amount_sigma,
+            residual=maps.residual,
+            **kept,
+        )
+        return maps.n_bad, maps.n_zingers
+
+    tasks = [dask.delayed(map_and_write)(start) for start in starts]
+    # Parallelism is over slabs: linear algebra that brings its own threads would only compete with them.
+    with threadpool_limits(1 if size.workers > 1 else None, user_api="blas"):
+        counts = dask.compute(*tasks, scheduler="threads", num_workers=size.workers)
+    return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
+
+
+class _Counter:
+    """Adds up the steps of slabs that run at the same time."""
+
+    def __init__(self, progress: Progress, *, total: int) -> None:
+        self._progress = progress
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def step(self, stage: str) -> None:
+        with self._lock:
+            self._done += 1
+            self._progress(stage, self._done, self._total)

@@ -1,0 +1,175 @@
+"""What a run needs before its first slab: references, model, engine, pixel size, and the facts worth recording."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.config import BUNDLED, RunConfig
+from xanesmap.phasemap.progress import Progress
+from xanesmap.phasemap.provenance import provenance
+from xanesmap.phasemap.slab import SlabJob, plan_noise_of_scan
+from xanesmap.phasemap.survey import survey_scan
+from xanesmap.reconstruct.engines import Engine, make_engine
+from xanesmap.reconstruct.scan import Scan
+from xanesmap.spectra.background import background_columns
+from xanesmap.spectra.combination import CombinationModel, make_model
+from xanesmap.spectra.reference import Reference, bundled_reference, load_reference, sample_references
+
+# A change of magnification that moves the rim of the field by more than this blurs chemistry.
+_MAGNIFICATION_PX = 0.25
+
+
+def load_references(config: RunConfig) -> list[Reference]:
+    """References of a configuration, in its order.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read or is no normalised spectrum; names it.
+    """
+    return [
+        bundled_reference(name) if source == BUNDLED else load_reference(source, name=name)
+        for name, source in config.spectra.references.items()
+    ]
+
+
+def combination_model(
+    scan: Scan, references: list[Reference], config: RunConfig, *, noise: NDArray[np.floating[Any]] | None = None
+) -> CombinationModel:
+    """Columns of the fit at the energies of the scan.
+
+    Parameters
+    ----------
+    scan
+        Gives the energies.
+    references
+        Reference spectra.
+    config
+        Energy offset and background.
+    noise
+        `(energy,)` standard deviation of each energy; equal weights when not given.
+
+    Raises
+    ------
+    DataError
+        References that do not cover the scan.
+    FitError
+        References that cannot be told apart at these energies.
+    """
+    energies = scan.energies_ev
+    sampled = sample_references(references, energies, energy_offset_ev=config.spectra.energy_offset_ev)
+    background = background_columns(energies, kind=config.spectra.background)
+    return make_model(sampled, background, noise=noise, names=[reference.name for reference in references])
+
+
+def pixel_size_um(scan: Scan, config: RunConfig) -> float:
+    """Pixel size in the sample, um: the configuration's, otherwise that of the files.
+
+    Raises
+    ------
+    DataError
+        Neither tells.
+    """
+    size_nm = config.reconstruct.pixel_size_nm or scan.pixel_size_nm
+    if size_nm is None:
+        message = (
+            f"{scan.tomograms[0].source}: no dataset 'Pixel Size' in any file of the scan, so lengths would have no "
+            "unit. Give it with --pixel-size-nm."
+        )
+        raise DataError(message)
+    return size_nm / 1000
+
+
+def prepare_job(
+    scan: Scan, references: list[Reference], engine: Engine, config: RunConfig, *, progress: Progress
+) -> SlabJob:
+    """Survey the scan and set up what all slabs have in common.
+
+    Raises
+    ------
+    DataError
+        Frames that cannot be used; names the file.
+    """
+    settings = config.reconstruct
+    equally_weighted = combination_model(scan, references, config)
+    survey = survey_scan(
+        scan,
+        unmixing=equally_weighted.solver[: equally_weighted.n_phases],
+        centre_px=settings.centre_px,
+        zinger_sigma=settings.zinger_sigma,
+        memory_bytes=config.memory,
+        progress=progress,
+    )
+    return SlabJob(
+        scan=scan,
+        survey=survey,
+        engine=engine,
+        model=combination_model(scan, references, config, noise=np.sqrt(survey.variances)),
+        constraint=config.spectra.constraint,
+        pixel_size_um=pixel_size_um(scan, config),
+        noise_plans=plan_noise_of_scan(scan, filter_name=settings.filter),
+        zinger_sigma=settings.zinger_sigma,
+        stripes=settings.stripes,
+    )
+
+
+def engine_of(config: RunConfig, *, threads: int) -> Engine:
+    """Engine of a configuration; `threads` is what each transform may use."""
+    return make_engine(config.reconstruct.engine, filter_name=config.reconstruct.filter, threads=threads)
+
+
+def facts_before(scan: Scan, references: list[Reference], engine: Engine, config: RunConfig) -> dict[str, Any]:
+    """Provenance and what else is known before the first slab."""
+    facts = provenance(
+        config,
+        [tomogram.source for tomogram in scan.tomograms],
+        engine_name=engine.name,
+        engine_version=engine.version,
+        references=references,
+    )
+    return {**facts, "energy_offset_ev": config.spectra.energy_offset_ev}
+
+
+def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
+    """What the survey found, and the columns of the fit."""
+    n_background = len(job.model.background)
+    names = [*(reference.name for reference in references), *(f"background {i + 1}" for i in range(n_background))]
+    return {
+        "centre_px": job.survey.centres_px,
+        "centre_sigma_px": [energy.centre.sigma for energy in job.survey.energies],
+        "detector_gain_adu_per_photon": [energy.noise.gain for energy in job.survey.energies],
+        "fit": {"columns": names, "design": job.model.design, "weights": job.model.weights},
+    }
+
+
+def warnings_before(scan: Scan, config: RunConfig) -> list[str]:
+    """What a user should know about the input, one sentence each."""
+    bundled = [name for name, source in config.spectra.references.items() if source == BUNDLED]
+    warnings = list(scan.notes)
+    if bundled:
+        warnings.append(
+            f"Bundled analytic references were used for {' and '.join(bundled)}. An energy offset of 1 eV between "
+            "scan and references changes the LiFePO4 fraction by 0.13: check it with a foil, and give --energy-offset."
+        )
+    sizes = [t.pixel_size_nm for t in scan.tomograms if t.pixel_size_nm is not None]
+    change = max(sizes) / min(sizes) - 1 if sizes else 0.0
+    if change * scan.n_columns / 2 > _MAGNIFICATION_PX:
+        warnings.append(
+            f"The recorded pixel size changes by {100 * change:.2f} % over the scan, {change * scan.n_columns / 2:.1f} "
+            "pixels at the rim of the field. Magnification is not corrected yet: fractions near the rim are blurred."
+        )
+    return warnings
+
+
+def warnings_after(job: SlabJob, *, threshold: float | None, n_bad: int) -> list[str]:
+    """What a user should know about the outcome, one sentence each."""
+    warnings = list(job.survey.notes)
+    if threshold is None:
+        warnings.append("No sample stands out of the noise of the edge-step map, so the mask is empty.")
+    if n_bad:
+        warnings.append(f"{n_bad} values of bad pixels were filled from their neighbours.")
+    return warnings

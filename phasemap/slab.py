@@ -1,0 +1,199 @@
+"""One slab of detector rows, from counts to phase fractions: the unit of work, of memory and of parallelism."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.survey import Survey
+from xanesmap.reconstruct.correction import Attenuation, attenuate
+from xanesmap.reconstruct.engines import Engine, FilterName
+from xanesmap.reconstruct.propagation import NoisePlan, VoxelVariance, plan_noise, spread_to_pixels, voxel_variance
+from xanesmap.reconstruct.scan import Scan
+from xanesmap.reconstruct.stripes import StripeMethod, remove_stripes
+from xanesmap.spectra.combination import (
+    CombinationModel,
+    Constraint,
+    amount_covariance,
+    fit_combination,
+    fraction_and_sigma,
+)
+
+FloatArray = NDArray[np.floating[Any]]
+
+# Rows whose noise is propagated together: it changes over particles, not over rows.
+_NOISE_ROWS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlabJob:
+    """All that the slabs of one run have in common.
+
+    Parameters
+    ----------
+    scan
+        The scan; slabs read their own rows.
+    survey
+        Noise and centre of every energy.
+    engine
+        Reconstruction engine; used from several threads.
+    model
+        References, background and weights of the fit.
+    constraint
+        Constraint of the fit.
+    pixel_size_um
+        Pixel size in the sample, um.
+    noise_plans
+        Noise propagation of every energy (`plan_noise_of_scan`).
+    zinger_sigma, stripes
+        As in `ReconstructConfig`.
+    """
+
+    scan: Scan
+    survey: Survey
+    engine: Engine
+    model: CombinationModel
+    constraint: Constraint
+    pixel_size_um: float
+    noise_plans: tuple[NoisePlan, ...]
+    zinger_sigma: float | None
+    stripes: StripeMethod
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlabMaps:
+    """Maps of one slab.
+
+    Parameters
+    ----------
+    mu
+        `(energy, row, y, x)` linear attenuation, 1/um.
+    fraction, fraction_sigma
+        `(phase, row, y, x)` phase fraction and its standard deviation; NaN where the amount is not positive.
+    amount, amount_sigma
+        `(row, y, x)` edge step of all phases and its standard deviation, 1/um.
+    residual
+        `(row, y, x)` R-factor.
+    n_bad, n_zingers
+        Repaired values of the slab, over all energies.
+    """
+
+    mu: NDArray[np.float32]
+    fraction: NDArray[np.float32]
+    fraction_sigma: NDArray[np.float32]
+    amount: NDArray[np.float32]
+    amount_sigma: NDArray[np.float32]
+    residual: NDArray[np.float32]
+    n_bad: int
+    n_zingers: int
+
+
+def plan_noise_of_scan(scan: Scan, *, filter_name: FilterName) -> tuple[NoisePlan, ...]:
+    """Noise propagation of every energy; energies whose angles differ by less than half a step share one plan."""
+    plans: list[NoisePlan] = []
+    known: list[NDArray[np.float64]] = []
+    for tomogram in scan.tomograms:
+        angles = np.asarray(tomogram.angles_rad, np.float64)
+        half_step = 0.5 * float(np.median(np.abs(np.diff(angles))))
+        alike = (i for i, a in enumerate(known) if len(a) == len(angles) and np.abs(a - angles).max() < half_step)
+        index = next(alike, None)
+        plans.append(plan_noise(angles, n_u=scan.n_columns, filter_name=filter_name) if index is None else plans[index])
+        known.append(angles)
+    return tuple(plans)
+
+
+def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], None]) -> SlabMaps:
+    """Reconstruct and fit the detector rows `start` to `stop - 1`.
+
+    Parameters
+    ----------
+    job
+        What all slabs have in common.
+    start, stop
+        Detector rows.
+    step_done
+        Called with the name of the stage after each energy and once after the fit.
+
+    Raises
+    ------
+    DataError
+        Frames that cannot be read or corrected.
+    """
+    n_energies, n_u = len(job.scan.tomograms), job.scan.n_columns
+    mu = np.empty((n_energies, stop - start, n_u, n_u), np.float32)
+    noise: list[VoxelVariance] = []
+    n_bad = n_zingers = 0
+    for index in range(n_energies):
+        attenuation = _attenuation(job, index, start=start, stop=stop)
+        mu[index] = _reconstruct(job, index, attenuation)
+        noise.append(_propagate(job, index, attenuation))
+        n_bad, n_zingers = n_bad + attenuation.n_bad, n_zingers + attenuation.n_zingers
+        step_done("Reconstruct and fit")
+    maps = _fit(job, mu, noise)
+    step_done("Reconstruct and fit")
+    return SlabMaps(mu=mu, n_bad=n_bad, n_zingers=n_zingers, **maps)
+
+
+def _attenuation(job: SlabJob, index: int, *, start: int, stop: int) -> Attenuation:
+    frames = job.scan.tomograms[index].read_rows(start, stop)
+    return attenuate(frames, noise=job.survey.energies[index].noise, zinger_sigma=job.zinger_sigma)
+
+
+def _reconstruct(job: SlabJob, index: int, attenuation: Attenuation) -> NDArray[np.float32]:
+    """`(row, y, x)` linear attenuation, 1/um."""
+    values = remove_stripes(attenuation.values, method=job.stripes)
+    sinograms = np.ascontiguousarray(values.transpose(1, 0, 2))  # (row, angle, u)
+    angles = job.scan.tomograms[index].angles_rad
+    centre = job.survey.energies[index].centre.centre
+    slices = job.engine.reconstruct(sinograms, angles, centre=centre)
+    slices /= np.float32(job.pixel_size_um)
+    return slices
+
+
+def _propagate(job: SlabJob, index: int, attenuation: Attenuation) -> VoxelVariance:
+    """Variance of linear attenuation, (1/um)^2, on coarse rows and points."""
+    plan = job.noise_plans[index]
+    starts = np.arange(0, attenuation.values.shape[1], _NOISE_ROWS)
+    rows = np.diff(starts, append=attenuation.values.shape[1])
+    counting = np.add.reduceat(attenuation.variance, starts, axis=1) / rows[:, None]
+    shared = np.add.reduceat(attenuation.flat_variance, starts, axis=0) / rows[:, None]
+    centre = job.survey.energies[index].centre.centre
+    found = voxel_variance(counting.transpose(1, 0, 2), shared, plan, centre=centre)
+    per_um2 = job.pixel_size_um**-2
+    return VoxelVariance(counting=found.counting * per_um2, ring=found.ring * per_um2)
+
+
+def _fit(job: SlabJob, mu: NDArray[np.float32], noise: list[VoxelVariance]) -> dict[str, NDArray[np.float32]]:
+    fit = fit_combination(mu, job.model, constraint=job.constraint, variance=job.survey.variances)
+    covariance = _amount_covariance(job, noise, n_rows=mu.shape[1])
+    fraction, fraction_sigma = fraction_and_sigma(fit.amounts, covariance)
+    return {
+        "fraction": fraction,
+        "fraction_sigma": fraction_sigma,
+        "amount": fit.amount,
+        "amount_sigma": np.sqrt(covariance.sum(axis=(0, 1))),
+        "residual": fit.r_factor,
+    }
+
+
+def _amount_covariance(job: SlabJob, noise: list[VoxelVariance], *, n_rows: int) -> NDArray[np.float32]:
+    """`(phase, phase, row, y, x)` covariance of the amounts, (1/um)^2.
+
+    Fit and interpolation are both linear, so the covariance is formed on the coarse points and spread afterwards.
+    """
+    counting = amount_covariance(job.model, np.stack([energy.counting for energy in noise]))
+    ring = amount_covariance(job.model, np.stack([energy.ring for energy in noise]))
+    n_phases, n_u = len(counting), job.scan.n_columns
+    # the centre of coarse row i is detector row _NOISE_ROWS * (i + 1/2) - 1/2
+    rows = (np.arange(n_rows) + 0.5) / _NOISE_ROWS - 0.5
+    plan = job.noise_plans[0]
+    covariance = np.empty((n_phases, n_phases, n_rows, n_u, n_u), np.float32)
+    for first in range(n_phases):
+        for second in range(first + 1):
+            spread = spread_to_pixels(counting[first, second], ring[first, second], plan, rows=rows)
+            covariance[first, second] = covariance[second, first] = spread
+    return covariance

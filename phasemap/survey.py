@@ -1,0 +1,178 @@
+"""First look at every energy of a scan: detector noise, rotation centre, typical noise of the projections."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.progress import Progress
+from xanesmap.reconstruct.centre import CentreEstimate, given_centre
+from xanesmap.reconstruct.correction import attenuate
+from xanesmap.reconstruct.noise import DetectorNoise, estimate_noise, estimate_noise_from_projections
+from xanesmap.reconstruct.relative_centre import find_centres
+from xanesmap.reconstruct.scan import FloatArray, Frames, Scan, Tomogram
+
+# Detector rows looked at, in bands spread over the detector: enough mass for a centre to a few hundredths of a pixel,
+# little to read of a large scan.
+_BANDS = 4
+_ROWS = 64
+_POOR_CENTRE_PX = 0.1
+# Share of the memory budget for the rows of all energies.
+_MEMORY_SHARE = 0.3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnergySurvey:
+    """What one energy showed.
+
+    Parameters
+    ----------
+    noise
+        Gain and read noise of the detector.
+    centre
+        Rotation centre.
+    variance
+        Mean variance of a line integral.
+    notes
+        What was assumed or looks wrong, one sentence each.
+    """
+
+    noise: DetectorNoise
+    centre: CentreEstimate
+    variance: float
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """What the energies of a scan showed, in order of energy."""
+
+    energies: tuple[EnergySurvey, ...]
+
+    @property
+    def centres_px(self) -> NDArray[np.float64]:
+        """`(energy,)` detector column of the rotation axis, pixels."""
+        return np.array([energy.centre.centre for energy in self.energies])
+
+    @property
+    def variances(self) -> NDArray[np.float64]:
+        """`(energy,)` mean variance of a line integral."""
+        return np.array([energy.variance for energy in self.energies])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Notes of all energies, each once."""
+        return tuple(dict.fromkeys(note for energy in self.energies for note in energy.notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Look:
+    """Corrected rows of one energy."""
+
+    noise: DetectorNoise
+    values: NDArray[np.float32]
+    variance: float
+    notes: tuple[str, ...]
+
+
+def survey_scan(
+    scan: Scan,
+    *,
+    unmixing: FloatArray,
+    centre_px: float | None,
+    zinger_sigma: float | None,
+    memory_bytes: int,
+    progress: Progress,
+) -> Survey:
+    """Look at some rows of every energy.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    unmixing
+        `(phase, energy)` matrix from a spectrum to phase amounts, for the rotation centres.
+    centre_px
+        Rotation centre given by the user, for all energies; None to find each.
+    zinger_sigma
+        As in `attenuate`.
+    memory_bytes
+        Memory budget of the run.
+    progress
+        Called after each energy.
+
+    Raises
+    ------
+    DataError
+        Frames that cannot be used, or no object in them; names the file.
+    """
+    bands = _bands(scan, memory_bytes=memory_bytes)
+    looks = []
+    for index, tomogram in enumerate(scan.tomograms):
+        looks.append(_look(tomogram, bands, zinger_sigma=zinger_sigma))
+        progress("Centre and noise", index + 1, len(scan.tomograms))
+    centres = [given_centre(centre_px)] * len(looks) if centre_px is not None else _find(scan, looks, unmixing)
+    found = [
+        EnergySurvey(noise=look.noise, centre=centre, variance=look.variance, notes=look.notes + _doubt(tomogram, centre))
+        for look, centre, tomogram in zip(looks, centres, scan.tomograms, strict=True)
+    ]
+    return Survey(energies=tuple(found))
+
+
+def _find(scan: Scan, looks: list[_Look], unmixing: FloatArray) -> list[CentreEstimate]:
+    angles = [tomogram.angles_rad for tomogram in scan.tomograms]
+    try:
+        return find_centres([look.values for look in looks], angles, unmixing=unmixing)
+    except DataError as error:
+        message = f"{scan.tomograms[0].source.parent}: {error}"
+        raise DataError(message) from error
+
+
+def _doubt(tomogram: Tomogram, centre: CentreEstimate) -> tuple[str, ...]:
+    if not centre.sigma > _POOR_CENTRE_PX:
+        return ()
+    note = (
+        f"{tomogram.source.name}: the rotation centre {centre.centre:.2f} px is uncertain by {centre.sigma:.2f} px; "
+        "look at the slices, or give --centre."
+    )
+    return (note,)
+
+
+def _bands(scan: Scan, *, memory_bytes: int) -> list[tuple[int, int]]:
+    """First row and row after the last of the bands to look at."""
+    row_bytes = sum(len(t.angles_rad) for t in scan.tomograms) * scan.n_columns * 4
+    rows = min(_ROWS, scan.n_rows, max(2 * _BANDS, int(_MEMORY_SHARE * memory_bytes / row_bytes)))
+    if rows >= scan.n_rows:
+        return [(0, scan.n_rows)]
+    height = max(1, rows // _BANDS)
+    starts = np.linspace(0, scan.n_rows - height, _BANDS + 2).astype(int)[1:-1]
+    return [(int(start), int(start) + height) for start in starts]
+
+
+def _look(tomogram: Tomogram, bands: list[tuple[int, int]], *, zinger_sigma: float | None) -> _Look:
+    frames = _read_bands(tomogram, bands)
+    noise, notes = _detector_noise(frames)
+    attenuation = attenuate(frames, noise=noise, zinger_sigma=zinger_sigma)
+    variance = float(attenuation.variance.mean(dtype=np.float64))
+    return _Look(noise=noise, values=attenuation.values, variance=variance, notes=notes)
+
+
+def _read_bands(tomogram: Tomogram, bands: list[tuple[int, int]]) -> Frames:
+    """Bands of rows as one block."""
+    read = [tomogram.read_rows(start, stop) for start, stop in bands]
+    stacked = {
+        name: np.concatenate([getattr(band, name) for band in read], axis=1)
+        for name in ("projections", "flats", "darks")
+    }
+    return replace(read[0], **stacked)
+
+
+def _detector_noise(frames: Frames) -> tuple[DetectorNoise, tuple[str, ...]]:
+    noise = estimate_noise(frames.flats, frames.darks)
+    if noise is not None:
+        return noise, ()
+    note = "Too few flats to measure the detector noise; it was estimated from the projections instead."
+    return estimate_noise_from_projections(frames), (note,)
