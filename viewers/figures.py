@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, Normalize, to_hex
+from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -92,7 +92,7 @@ def _fraction_rows(result: PhaseMap, position: SlicePosition) -> list[ImageRow]:
     return [
         ImageRow(
             images=[plane[phase] for plane in planes],
-            title=f"fraction {formula_text(result.phases[phase])}",
+            title=_fraction_title(result, phase),
             colours=fraction_map(result.phases, phase),
             norm=Normalize(0, 1),
             ticks=(0, 0.25, 0.5, 0.75, 1),
@@ -100,6 +100,11 @@ def _fraction_rows(result: PhaseMap, position: SlicePosition) -> list[ImageRow]:
         )
         for phase in _shown_phases(result)
     ]
+
+
+def _fraction_title(result: PhaseMap, phase: int) -> str:
+    title = f"fraction {formula_text(result.phases[phase])}"
+    return f"{title}\n(0: {formula_text(result.phases[1])})" if len(result.phases) == 2 else title
 
 
 def _shown_phases(result: PhaseMap) -> range:
@@ -110,7 +115,7 @@ def _amount_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
     images = cut(result, "amount", position)
     return ImageRow(
         images=images,
-        title="amount (edge step, 1/µm)",
+        title="amount\n(edge step, 1/µm)",
         colours=_sequential("viridis"),
         norm=Normalize(0, _upper_limit(images)),
         extend="max",
@@ -130,7 +135,7 @@ def _sigma_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
 
 
 def _sigma_title(result: PhaseMap) -> str:
-    return "σ of the fraction" + (" (largest phase σ)" if len(result.phases) > 2 else "")
+    return "σ of the fraction" + ("\n(largest of the phases)" if len(result.phases) > 2 else "")
 
 
 def _label_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
@@ -171,7 +176,7 @@ def labels_figure(result: PhaseMap) -> Figure:
         return statement_figure(title, _EMPTY)
     rows = [_composite_row(result, position), _label_row(result, position)]
     figure = slice_rows_figure(
-        rows, title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=22
+        rows, title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=18
     )
     _write_volumes(figure, result)
     return figure
@@ -188,9 +193,9 @@ def _composite_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
     n_phases = len(result.phases)
     return ImageRow(
         images=images,
-        title="composite, paler = less amount",
-        colours=label_map(result.phases),
-        norm=BoundaryNorm(np.arange(n_phases + 1) + 0.5, n_phases + 1),
+        title="composite\n(paler: less amount)",
+        colours=ListedColormap(phase_colours(result.phases)[:-1]),
+        norm=BoundaryNorm(np.arange(n_phases + 1) + 0.5, n_phases),
         ticks=range(1, n_phases + 1),
         tick_labels=[formula_text(name) for name in result.phases],
     )
@@ -223,10 +228,10 @@ def histogram_figure(result: PhaseMap) -> Figure:
     phases = _shown_phases(result)
     if slice_position(result) is None:
         return statement_figure(title, _EMPTY)
-    figure = new_figure(PAGE_WIDTH_MM, 20 + 55 * len(phases))
+    figure = new_figure(PAGE_WIDTH_MM, 13 + 57 * len(phases))
     heading(figure, title)
     for row in phases:
-        axes = axes_at(figure, _PLOT_LEFT_MM, 13 + 55 * row, _plot_width(1), 42)
+        axes = axes_at(figure, _PLOT_LEFT_MM, 13 + 57 * row, _plot_width(1), 42)
         _draw_fractions(axes, result, row)
         letter(axes, row)
     return figure
@@ -245,7 +250,7 @@ def _draw_fractions(axes: Axes, result: PhaseMap, phase: int) -> None:
     )
     axes.set(xlim=(counted.edges[0], counted.edges[-1]), ylabel="voxels")
     axes.set_xlabel(f"fraction {formula_text(result.phases[phase])}")
-    axes.set_ylim(0, 1.25 * max(counted.counts.max(), 1))
+    axes.set_ylim(0, 1.35 * max(counted.counts.max(), 1))
     if counted.beyond:
         note = f"{counted.beyond} of {counted.total} voxels lie outside this range"
         axes.annotate(
@@ -262,7 +267,7 @@ def _mark_thresholds(axes: Axes, result: PhaseMap, phase: int) -> None:
     for limit in limits:
         axes.axvline(limit, color="black", linestyle="--", linewidth=0.8)
     shares = share_within(result, phase=phase, limits=limits)
-    texts = (f"≤ {limits[0]:.2g}", "between", f"≥ {limits[1]:.2g}")
+    texts = _class_names(result, limits)
     for left, right, text, share in zip(borders[:-1], borders[1:], texts, shares, strict=True):
         axes.text(
             (left + right) / 2,
@@ -272,6 +277,13 @@ def _mark_thresholds(axes: Axes, result: PhaseMap, phase: int) -> None:
             ha="center",
             va="top",
         )
+
+
+def _class_names(result: PhaseMap, limits: tuple[float, float]) -> tuple[str, str, str]:
+    if len(result.phases) == 2:
+        first, second = (formula_text(name) for name in result.phases)
+        return second, "mixed", first
+    return f"below {limits[0]:.2g}", "between", f"above {limits[1]:.2g}"
 
 
 @_styled
@@ -334,9 +346,8 @@ def spectra_figure(result: PhaseMap) -> Figure | None:
     spectra = label_spectra(result)
     if not spectra:
         return statement_figure(title, "No voxel carries a phase label, so there is no spectrum to show.")
-    figure = new_figure(PAGE_WIDTH_MM, 116)
+    figure = draw_spectra(result, spectra)
     heading(figure, title)
-    draw_spectra(figure, result, spectra)
     return figure
 
 
