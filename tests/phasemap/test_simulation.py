@@ -133,6 +133,16 @@ def test_displacements_in_the_files_are_those_of_the_truth(tmp_path):
     assert np.abs(moved.truth.displacement_px).max() > 1.0
 
 
+def test_a_change_of_magnification_alone_is_imaged_at_every_energy(tmp_path):
+    disturbances = {"zinger_rate": 0.0, "magnification_reference_ev": 7100.0}
+    sizes = CLEAR | {"energies_ev": (7100.0, 7400.0)}
+    scan = simulate_scan(tmp_path, seed=1, disturbances=disturbances, **sizes)
+    mass = optical_depth(scan.files[1]).sum(axis=(1, 2))
+    expected = phase_mass(scan.truth, 7400.0, 0.8) * (7100 / 7400) ** 2  # 8 % less: the image is smaller
+
+    np.testing.assert_allclose(mass, expected, rtol=5e-3)
+
+
 def _centre_of_mass(images):
     v, u = np.indices(images.shape[1:])
     moments = np.stack([(images * v).sum(axis=(1, 2)), (images * u).sum(axis=(1, 2))], axis=1)

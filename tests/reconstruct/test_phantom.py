@@ -64,13 +64,16 @@ def test_mixed_particle_halves_the_iron_whatever_the_edge_steps():
     np.testing.assert_allclose(phantom.occupancy[0][inside], 3 * phantom.occupancy[1][inside], rtol=1e-5)
 
 
-def test_core_is_lithiated_and_every_voxel_at_the_surface_is_not(phantom):
+@pytest.mark.parametrize("seed", range(8))
+def test_core_is_lithiated_and_covered_by_the_shell_everywhere(seed):
+    phantom = make_phantom(shape=(48, 72, 72), seed=seed)
     for number in (1, 2):
         inside = phantom.particle == number
         solid = ndimage.binary_fill_holes(inside)
         rim = solid & ~ndimage.binary_erosion(solid) & inside
         assert np.nanmax(phantom.fraction[0][inside]) > 0.99
-        assert np.nanmean(phantom.fraction[0][rim]) < 0.05
+        # The shell is one pixel thick or more, so a core reaches only into the far side of a surface voxel.
+        assert np.nanmax(phantom.fraction[0][rim]) < 0.6
 
 
 def test_particles_have_pores_and_a_density_texture_of_a_few_percent(phantom):
