@@ -102,8 +102,8 @@ def missing_wedge_deg(angles_rad: NDArray[np.float64]) -> float:
 
     Returns
     -------
-    Largest gap between directions modulo 180 degrees, less the usual step, in degrees; 0 where no gap is wider
-    than one and a half steps.
+    Largest gap between directions modulo 180 degrees, less the usual step, in degrees; 0 where no gap is
+    wider than one and a half steps.
     """
     degrees = np.rad2deg(angles_rad)
     directions = np.sort(degrees % 180.0)

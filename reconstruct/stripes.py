@@ -73,7 +73,10 @@ def _clean_sinogram(sinogram: NDArray[np.float32], method: Literal["sorting", "a
         cleaned = removal.remove_stripe_based_sorting(sinogram, size=small)
     else:
         large = _odd_window(n_columns // 8, LARGE_STRIPE)
-        cleaned = removal.remove_all_stripe(sinogram, la_size=large, sm_size=small)
+        cleaned = removal.remove_dead_stripe(sinogram, size=large, residual=False)
+        # Without `norm`, which divides by the ratio of column means: in air that is nought over nought.
+        cleaned = removal.remove_large_stripe(cleaned, size=large, norm=False)
+        cleaned = removal.remove_stripe_based_sorting(cleaned, size=small)
     return np.asarray(cleaned, dtype=np.float32)
 
 

@@ -86,7 +86,9 @@ def test_pixel_sizes_are_read_from_numbers_and_text(value, nm):
     assert pixel_size_nm_from(value) == pytest.approx(nm)
 
 
-@pytest.mark.parametrize("value", [0.0203, "0.0203", 0.0, -20.3, float("nan"), "unknown", "20.3 pixels", "", "nm", "--"])
+@pytest.mark.parametrize(
+    "value", [0.0203, "0.0203", 0.0, -20.3, float("nan"), "unknown", "20.3 pixels", "", "nm", "--"]
+)
 def test_a_pixel_size_that_may_mean_two_things_is_not_guessed(value):
     assert pixel_size_nm_from(value) is None
 
