@@ -82,12 +82,10 @@ def test_scatter_and_mean_of_500_frames_are_those_predicted(gain, photons, read_
     result = attenuate(frames, noise=noise)
     n_pixels = 128
     ratio = result.values.var(axis=0, ddof=1).mean() / result.variance.mean()
-    # Standard error of a variance: sqrt(2 / dof); 1 % more for the third order of the logarithm at 50 photons.
+    # Standard error of a variance: sqrt(2 / dof); 1 % more for higher orders of the logarithm at 50 photons.
     assert abs(ratio - 1) < 4 * np.sqrt(2 / (499 * n_pixels)) + 0.5 / photons
     error = result.values.mean() - np.log(10000 / photons)
-    standard_error = np.sqrt(
-        result.variance.mean() / (500 * n_pixels) + result.flat_variance.mean() / n_pixels
-    )
+    squared_error = (result.variance.mean() / 500 + result.flat_variance.mean()) / n_pixels
     # The second-order bias removed here would be 1 / (2 photons), 0.01 at 50; third-order terms stay.
     relative_variance = (gain * photons * gain + noise.read_variance) / (gain * photons) ** 2
     assert abs(error) < 4 * np.sqrt(squared_error) + relative_variance**2
