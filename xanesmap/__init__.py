@@ -1,3 +1,45 @@
-"""XANES spectro-tomography phase mapping."""
+"""XANES spectro-tomography phase mapping: from raw beamline frames to a 3D phase map with error bars.
+
+The names below are loaded when they are first used, so that `import xanesmap` is quick.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xanesmap.errors import DataError as DataError
+    from xanesmap.errors import FitError as FitError
+    from xanesmap.phasemap.pipeline import map_phases as map_phases
+    from xanesmap.phasemap.result import PhaseMap as PhaseMap
+    from xanesmap.phasemap.result import open_result as open_result
+    from xanesmap.phasemap.simulation import simulate_scan as simulate_scan
+    from xanesmap.reconstruct.inspection import inspect_scan as inspect_scan
+    from xanesmap.reconstruct.readers import open_scan as open_scan
+    from xanesmap.viewers.figures import save_figures as save_figures
 
 __version__ = "0.1.0"
+
+_PLACES = {
+    "DataError": "xanesmap.errors",
+    "FitError": "xanesmap.errors",
+    "PhaseMap": "xanesmap.phasemap.result",
+    "inspect_scan": "xanesmap.reconstruct.inspection",
+    "map_phases": "xanesmap.phasemap.pipeline",
+    "open_result": "xanesmap.phasemap.result",
+    "open_scan": "xanesmap.reconstruct.readers",
+    "save_figures": "xanesmap.viewers.figures",
+    "simulate_scan": "xanesmap.phasemap.simulation",
+}
+
+__all__ = ["__version__", *_PLACES]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _PLACES:
+        message = f"module 'xanesmap' has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(import_module(_PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

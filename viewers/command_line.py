@@ -1,0 +1,273 @@
+"""The command `xanesmap`.
+
+It stands in the top layer because it drives everything below: simulation, the main job and the figures.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from xanesmap.errors import DataError, FitError
+from xanesmap.phasemap.config import make_config, merge, read_config_file
+from xanesmap.viewers.progress_bar import progress_bars
+
+app = typer.Typer(
+    name="xanesmap",
+    help="From a XANES tomography scan to a 3D phase map with error bars.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_BAD_INPUT = 2
+_UNEXPECTED = 1
+
+
+@dataclasses.dataclass(slots=True)
+class _Options:
+    """Options before the command; typer fills them in before any command runs."""
+
+    debug: bool = False
+
+
+_OPTIONS = _Options()
+
+
+def _version(asked: bool) -> None:  # noqa: FBT001 (typer calls it with the flag)
+    if asked:
+        from xanesmap import __version__  # noqa: PLC0415
+
+        typer.echo(f"xanesmap {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and debug messages.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+    _OPTIONS.debug = debug
+    level = logging.DEBUG if debug else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s")
+    logging.getLogger("xanesmap").setLevel(level)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="Folder for the scan; the truth goes to its subfolder truth/.")],
+    preset: Annotated[str, typer.Option(help="small, seed-like or rough (everything wrong at once).")] = "small",
+    format: Annotated[str, typer.Option(help="File layout: fxi.")] = "fxi",
+    seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
+    photons: Annotated[float | None, typer.Option(help="Photons per pixel and frame.")] = None,
+    disturb: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, such as jitter_px=1 or energy_offset_ev=1.5; repeatable.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulated scan.")] = False,
+) -> None:
+    """Write a simulated beamline scan with its exact truth beside it."""
+    from xanesmap.phasemap.simulation import simulate_scan  # noqa: PLC0415
+
+    overrides = {} if photons is None else {"photons": photons}
+    with progress_bars(_console()) as progress:
+        scan = simulate_scan(
+            out,
+            preset=preset,  # type: ignore[arg-type]  # checked with a sentence of its own
+            format=format,  # type: ignore[arg-type]
+            seed=seed,
+            disturbances=_numbers(disturb or []),
+            overwrite=overwrite,
+            progress=lambda done, total: progress("Simulate scan", done, total),
+            **overrides,
+        )
+    typer.echo(f"{len(scan.files)} energies written to {scan.folder}, truth in {scan.truth_file}")
+
+
+@app.command()
+def info(
+    scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
+    sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
+) -> None:
+    """Print what a scan holds and what looks wrong with it."""
+    from xanesmap.reconstruct.inspection import inspect_scan  # noqa: PLC0415
+    from xanesmap.reconstruct.readers import open_scan  # noqa: PLC0415
+    from xanesmap.viewers.tables import energies_table, scan_summary  # noqa: PLC0415
+
+    opened = open_scan(scan if len(scan) > 1 else scan[0], sort_energies=sort_energies)
+    report = inspect_scan(opened)
+    if as_json:
+        typer.echo(json.dumps({**dataclasses.asdict(report), "verdict": report.verdict}, indent=2))
+        return
+    wide = Console(width=max(Console().width, 120))
+    wide.print(energies_table(report), highlight=False)
+    for line in scan_summary(report):
+        typer.echo(line)
+    for problem in report.problems:
+        typer.echo(f"{problem.severity.capitalize():8}  {problem.finding} {problem.remedy}")
+    typer.echo(f"Verdict   {report.verdict}")
+
+
+@app.command()
+def run(
+    scan: Annotated[
+        list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or a configuration .toml.")
+    ],
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(help="PHASE=FILE (lib.nor:column picks a column) or PHASE=bundled; repeatable, in order."),
+    ] = None,
+    out: Annotated[str | None, typer.Option(help="Result folder, ending in .zarr.")] = None,
+    engine: Annotated[str | None, typer.Option(help="auto, fourier or tomopy.")] = None,
+    memory: Annotated[str | None, typer.Option(help="Memory the run may use, such as 4GB.")] = None,
+    keep_mu: Annotated[
+        bool | None, typer.Option("--keep-mu/--no-keep-mu", help="Keep the attenuation at every energy.")
+    ] = None,
+    energy_offset: Annotated[
+        float | None, typer.Option(help="Added to the recorded energies, eV, to meet the references' scale.")
+    ] = None,
+    background: Annotated[str | None, typer.Option(help="none, constant, linear or victoreen.")] = None,
+    constraint: Annotated[str | None, typer.Option(help="free, non-negative or sum-to-one.")] = None,
+    centre: Annotated[float | None, typer.Option(help="Detector column of the rotation axis, pixels.")] = None,
+    pixel_size_nm: Annotated[float | None, typer.Option(help="Pixel size in the sample, nm.")] = None,
+    filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
+    stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
+    threshold: Annotated[float | None, typer.Option(help="Fraction from which a voxel is one phase.")] = None,
+    threads: Annotated[int | None, typer.Option(help="Threads; all cores when not given.")] = None,
+    sort_energies: Annotated[
+        bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")
+    ] = None,
+    overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")] = None,
+) -> None:
+    """Make the phase map of a scan."""
+    from xanesmap.phasemap.pipeline import run as run_job  # noqa: PLC0415
+
+    flags: dict[str, Any] = {
+        "out": out,
+        "memory": memory,
+        "keep_mu": keep_mu,
+        "threads": threads,
+        "overwrite": overwrite,
+        "reconstruct": {
+            "engine": engine,
+            "filter": filter,
+            "centre_px": centre,
+            "pixel_size_nm": pixel_size_nm,
+            "stripes": stripes,
+            "sort_energies": sort_energies,
+        },
+        "spectra": {
+            "references": _pairs(reference, "--reference") if reference else None,
+            "energy_offset_ev": energy_offset,
+            "background": background,
+            "constraint": constraint,
+        },
+        "phasemap": {"pure_threshold": threshold},
+    }
+    from_file = len(scan) == 1 and scan[0].lower().endswith(".toml")
+    base = read_config_file(scan[0]) if from_file else {"scan": scan}
+    config = make_config(merge(base, flags))
+    with progress_bars(_console()) as progress:
+        result = run_job(config, progress=progress)
+    _report(result)
+
+
+@app.command()
+def figures(
+    result: Annotated[Path, typer.Argument(help="Result folder, ending in .zarr.")],
+    out: Annotated[Path | None, typer.Option(help="Folder for the pictures; beside the result when not given.")] = None,
+    dpi: Annotated[int, typer.Option(min=50, max=1200, help="Resolution of the pictures.")] = 200,
+) -> None:
+    """Draw slices, labels, spectra, histograms and error bars of a result."""
+    from xanesmap.phasemap.result import open_result  # noqa: PLC0415
+    from xanesmap.viewers.figures import save_figures  # noqa: PLC0415
+
+    opened = open_result(result)
+    for path in save_figures(opened, out or result.with_name(result.stem + "_figures"), dpi=dpi):
+        typer.echo(str(path))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Argument(help="Folder for scan, result and pictures.")] = Path("demo"),
+    preset: Annotated[str, typer.Option(help="small or seed-like.")] = "small",
+    seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
+) -> None:
+    """Simulate a scan, map its phases, compare with the truth and draw the figures."""
+    from xanesmap.viewers.demonstration import demonstrate  # noqa: PLC0415
+    from xanesmap.viewers.tables import accuracy_table  # noqa: PLC0415
+
+    with progress_bars(_console()) as progress:
+        shown = demonstrate(out, preset=preset, seed=seed, progress=progress)
+    _report(shown.result)
+    typer.echo("Accuracy against the known truth, two voxels away from every surface:")
+    Console(width=120).print(accuracy_table(shown.accuracy, phase=shown.result.phases[0]), highlight=False)
+    typer.echo("Pictures:")
+    for path in shown.pictures:
+        typer.echo(f"  {path}")
+
+
+def _report(result: Any) -> None:
+    from xanesmap.viewers.tables import phases_table  # noqa: PLC0415
+
+    for warning in result.warnings:
+        typer.echo(f"Note: {warning}")
+    Console(width=max(Console().width, 100)).print(phases_table(result), highlight=False)
+    typer.echo(f"Result: {result.path}")
+
+
+def _console() -> Console:
+    return Console(stderr=True)
+
+
+def _pairs(items: list[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` items as a mapping."""
+    pairs: dict[str, str] = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not (separator and name.strip() and value.strip()):
+            message = f"{option} {item!r} is not of the form NAME=VALUE."
+            raise DataError(message)
+        if name.strip() in pairs:
+            message = f"{option} names {name.strip()!r} twice; give each once."
+            raise DataError(message)
+        pairs[name.strip()] = value.strip()
+    return pairs
+
+
+def _numbers(items: list[str]) -> dict[str, float] | None:
+    pairs = _pairs(items, "--disturb")
+    try:
+        return {name: float(value) for name, value in pairs.items()} or None
+    except ValueError:
+        message = f"--disturb needs numbers, found {', '.join(items)}; write it like jitter_px=1."
+        raise DataError(message) from None
+
+
+def main() -> None:
+    """Run the command line; bad input ends in one line and exit code 2."""
+    try:
+        app()
+    except (DataError, FitError) as error:
+        _fail(error, f"Error: {error}", code=_BAD_INPUT)
+    except MemoryError as error:
+        _fail(error, "Error: out of memory. Give a smaller --memory, or --no-keep-mu.", code=_BAD_INPUT)
+    except Exception as error:  # noqa: BLE001 (the last resort: a user at a beamline gets a sentence, never a traceback)
+        text = f"Unexpected {type(error).__name__}: {error}. This is a defect; run again with --debug and report it."
+        _fail(error, text, code=_UNEXPECTED)
+
+
+def _fail(error: BaseException, text: str, *, code: int) -> None:
+    if _OPTIONS.debug:
+        raise error
+    typer.echo(" ".join(text.split()), err=True)
+    sys.exit(code)

@@ -1,0 +1,97 @@
+"""Reports as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.table import Table
+
+from xanesmap.phasemap.accuracy import KindAccuracy
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.scan_report import EnergyReport, ScanReport
+
+
+def energies_table(report: ScanReport) -> Table:
+    """One line per energy of a scan."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    titles = ("file", "energy", "angles", "range", "frame", "pixel", "flats", "darks", "counts", "photons", "bad")
+    units = ("", "eV", "", "deg", "v x u", "nm", "", "", "ADU", "1/pixel", "%")
+    for title, unit in zip(titles, units, strict=True):
+        table.add_column(f"{title}\n{unit}", justify="left" if title == "file" else "right", no_wrap=True)
+    for row in report.energies:
+        table.add_row(*_energy_cells(row))
+    return table
+
+
+def _energy_cells(row: EnergyReport) -> tuple[str, ...]:
+    return (
+        row.file,
+        f"{row.energy_ev:.2f}",
+        str(row.n_angles),
+        f"{row.first_angle_deg:.1f} to {row.last_angle_deg:.1f}",
+        f"{row.n_rows} x {row.n_columns}",
+        "-" if row.pixel_size_nm is None else f"{row.pixel_size_nm:.4g}",
+        str(row.n_flats),
+        str(row.n_darks),
+        f"{row.flat_counts:.0f}",
+        "-" if row.photons is None else f"{row.photons:.3g}",
+        f"{100 * (row.saturated + row.dead):.2g}",
+    )
+
+
+def scan_summary(report: ScanReport) -> list[str]:
+    """What a scan is, in a few lines."""
+    first, last = report.energies[0], report.energies[-1]
+    edge = f"{report.edge} edge at {report.edge_ev:.1f} eV" if report.edge else "no absorption edge inside"
+    photons = "unknown" if report.photons is None else f"{report.photons:.3g} per pixel and frame"
+    wedge = f", missing wedge {report.missing_wedge_deg:.0f} deg" if report.missing_wedge_deg > 0 else ""
+    return [
+        f"Energies  {len(report.energies)} from {first.energy_ev:.2f} to {last.energy_ev:.2f} eV, "
+        f"median step {report.energy_step_ev:.2f} eV; {edge}",
+        f"Angles    {first.n_angles} over {report.coverage_deg:.1f} deg{wedge}; "
+        f"{report.n_angles_crowther} would resolve one pixel at the rim",
+        f"Photons   {photons}",
+        f"Size      {report.raw_bytes / 1e9:.3g} GB raw; {report.volume_bytes / 1e9:.3g} GB if every energy is kept",
+    ]
+
+
+def phases_table(result: PhaseMap) -> Table:
+    """Volume and composition of every phase label of a result."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("phase", "voxels", "volume\num^3", "share\n%", *(f"mean fraction\nof {p}" for p in result.phases)):
+        table.add_column(title, justify="left" if title == "phase" else "right")
+    rows = result.summary().rows
+    total = sum(row.volume_um3 for row in rows) or float("nan")
+    for row in rows:
+        means = (f"{mean:.3f}" if np.isfinite(mean) else "-" for mean in row.mean_fraction)
+        table.add_row(row.name, str(row.voxels), f"{row.volume_um3:.4g}", f"{100 * row.volume_um3 / total:.1f}", *means)
+    return table
+
+
+def accuracy_table(accuracy: Sequence[KindAccuracy], *, phase: str) -> Table:
+    """Agreement with the truth of a simulated scan."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    titles = (
+        "particles",
+        "voxels",
+        f"{phase}\ntruth",
+        f"{phase}\nmap",
+        "difference\n+- standard error",
+        "amount\nmap / truth",
+        "(map - truth) / sigma\nwidth",
+    )
+    for title in titles:
+        table.add_column(title, justify="left" if title == "particles" else "right")
+    for row in accuracy:
+        table.add_row(
+            row.kind,
+            str(row.voxels),
+            f"{row.true_fraction:.4f}",
+            f"{row.fraction:.4f}",
+            f"{row.bias:+.4f} +- {row.standard_error:.4f}",
+            f"{row.amount_ratio:.4f}",
+            f"{row.pull_width:.3f}",
+        )
+    return table
