@@ -3,27 +3,34 @@
 Each function takes a result and returns a Matplotlib figure 180 mm wide; nothing needs a display.
 """
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap, Normalize, to_hex
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.colours import composite, formula_text, fraction_map, label_map, phase_colours
+from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 from xanesmap.viewers.histograms import histogram, share_within
 from xanesmap.viewers.label_spectra import label_spectra
+from xanesmap.viewers.map_rows import (
+    amount_row,
+    composite_row,
+    fraction_rows,
+    label_row,
+    shown_phases,
+    sigma_row,
+)
 from xanesmap.viewers.panels import (
     PAGE_WIDTH_MM,
     STYLE,
-    ImageRow,
     axes_at,
     heading,
     letter,
@@ -33,7 +40,7 @@ from xanesmap.viewers.panels import (
     statement_figure,
     text_at,
 )
-from xanesmap.viewers.slices import SlicePosition, cut, slice_position
+from xanesmap.viewers.slices import slice_position
 from xanesmap.viewers.spectrum_panels import draw_spectra
 
 LABEL_THRESHOLD = 0.7
@@ -43,6 +50,7 @@ LABEL_THRESHOLD = 0.7
 _EMPTY = "The mask of this result is empty: no voxel holds any of the phases, so there is nothing to show."
 _FRACTION_EDGES = np.arange(-20, 71, dtype=np.float64) * 0.02  # -0.4 to 1.4, with 0.3 and 0.7 on edges
 _BELOW_MM = 62.0
+_VOLUME_MM, _VOLUME_COLUMNS = 13.0, 4
 _PLOT_LEFT_MM, _PLOT_RIGHT_MM = 16.0, 4.0
 
 Arguments = ParamSpec("Arguments")
@@ -79,86 +87,12 @@ def slices_figure(result: PhaseMap) -> Figure:
     if position is None:
         return statement_figure(title, _EMPTY)
     rows = [
-        *_fraction_rows(result, position),
-        _amount_row(result, position),
-        _sigma_row(result, position),
-        _label_row(result, position),
+        *fraction_rows(result, position),
+        amount_row(result, position),
+        sigma_row(result, position),
+        label_row(result, position),
     ]
     return slice_rows_figure(rows, title=title, position=position, pixel_size_um=result.pixel_size_um)
-
-
-def _fraction_rows(result: PhaseMap, position: SlicePosition) -> list[ImageRow]:
-    planes = cut(result, "fraction", position)
-    return [
-        ImageRow(
-            images=[plane[phase] for plane in planes],
-            title=_fraction_title(result, phase),
-            colours=fraction_map(result.phases, phase),
-            norm=Normalize(0, 1),
-            ticks=(0, 0.25, 0.5, 0.75, 1),
-            extend="both",
-        )
-        for phase in _shown_phases(result)
-    ]
-
-
-def _fraction_title(result: PhaseMap, phase: int) -> str:
-    title = f"fraction {formula_text(result.phases[phase])}"
-    return f"{title}\n(0: {formula_text(result.phases[1])})" if len(result.phases) == 2 else title
-
-
-def _shown_phases(result: PhaseMap) -> range:
-    return range(1 if len(result.phases) == 2 else len(result.phases))
-
-
-def _amount_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
-    images = cut(result, "amount", position)
-    return ImageRow(
-        images=images,
-        title="amount\n(edge step, 1/µm)",
-        colours=_sequential("viridis"),
-        norm=Normalize(0, _upper_limit(images)),
-        extend="max",
-    )
-
-
-def _sigma_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
-    # fmax, unlike nanmax, says nothing of pixels that are NaN in every phase.
-    images = [np.fmax.reduce(plane, axis=0) for plane in cut(result, "fraction_sigma", position)]
-    return ImageRow(
-        images=images,
-        title=_sigma_title(result),
-        colours=_sequential("magma"),
-        norm=Normalize(0, _upper_limit(images)),
-        extend="max",
-    )
-
-
-def _sigma_title(result: PhaseMap) -> str:
-    return "σ of the fraction" + ("\n(largest of the phases)" if len(result.phases) > 2 else "")
-
-
-def _label_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
-    images = [np.where(plane > 0, plane, np.nan) for plane in cut(result, "phase_labels", position)]
-    n_labels = len(result.label_names)
-    return ImageRow(
-        images=images,
-        title="phase label",
-        colours=label_map(result.phases),
-        norm=BoundaryNorm(np.arange(n_labels + 1) + 0.5, n_labels),
-        ticks=range(1, n_labels + 1),
-        tick_labels=[formula_text(name) for name in result.label_names],
-    )
-
-
-def _sequential(name: str) -> mpl.colors.Colormap:
-    return mpl.colormaps[name].with_extremes(bad="white")
-
-
-def _upper_limit(images: Sequence[NDArray[Any]]) -> float:
-    values = np.concatenate([image[np.isfinite(image)] for image in images])
-    limit = float(np.percentile(values, 99)) if values.size else 0.0
-    return limit if limit > 0 else 1.0
 
 
 @_styled
@@ -174,45 +108,36 @@ def labels_figure(result: PhaseMap) -> Figure:
     position = slice_position(result)
     if position is None:
         return statement_figure(title, _EMPTY)
-    rows = [_composite_row(result, position), _label_row(result, position)]
+    rows = [composite_row(result, position), label_row(result, position)]
     figure = slice_rows_figure(
-        rows, title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=18
+        rows,
+        title=title,
+        position=position,
+        pixel_size_um=result.pixel_size_um,
+        below_mm=_VOLUME_MM * _volume_rows(result),
     )
     _write_volumes(figure, result)
     return figure
 
 
-def _composite_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
-    amounts = cut(result, "amount", position)
-    limit = _upper_limit(amounts)
-    fractions = cut(result, "fraction", position)
-    images = [
-        composite(fraction, np.nan_to_num(amount) / limit, result.phases)
-        for fraction, amount in zip(fractions, amounts, strict=True)
-    ]
-    n_phases = len(result.phases)
-    return ImageRow(
-        images=images,
-        title="composite\n(paler: less amount)",
-        colours=ListedColormap(phase_colours(result.phases)[:-1]),
-        norm=BoundaryNorm(np.arange(n_phases + 1) + 0.5, n_phases),
-        ticks=range(1, n_phases + 1),
-        tick_labels=[formula_text(name) for name in result.phases],
-    )
+def _volume_rows(result: PhaseMap) -> int:
+    return math.ceil(len(result.label_names) / _VOLUME_COLUMNS)
 
 
 def _write_volumes(figure: Figure, result: PhaseMap) -> None:
     volumes = result.phase_volumes_um3()
     total = sum(volumes.values())
-    height_mm = page_height_mm(figure)
-    step = (PAGE_WIDTH_MM - 14) / len(volumes)
+    first = page_height_mm(figure) - _VOLUME_MM * _volume_rows(result)
+    note = "Composite: colours mixed by fraction, paler where there is less amount."
+    text_at(figure, note, PAGE_WIDTH_MM - 4, first - 5, ha="right", va="center", fontsize=7)
     for number, (name, volume) in enumerate(volumes.items()):
-        left = 7 + number * step
+        row, column = divmod(number, _VOLUME_COLUMNS)
+        left, top = 7 + column * (PAGE_WIDTH_MM - 10) / _VOLUME_COLUMNS, first + 4 + row * _VOLUME_MM
         share = f"{volume / total:.1%}" if total else "–"
         colour = to_hex(phase_colours(result.phases)[number])
-        text_at(figure, "■", left, height_mm - 10, color=colour, fontsize=11, va="center")
+        text_at(figure, "■", left, top, color=colour, fontsize=11, va="center")
         text = f"{formula_text(name)}\n{volume:.3g} µm³ ({share})"
-        text_at(figure, text, left + 5, height_mm - 10, va="center", linespacing=1.3)
+        text_at(figure, text, left + 5, top, va="center", linespacing=1.3)
 
 
 @_styled
@@ -225,7 +150,7 @@ def histogram_figure(result: PhaseMap) -> Figure:
         A finished result; its root attribute ``label_threshold`` overrides `LABEL_THRESHOLD`.
     """
     title = "Fractions inside the mask"
-    phases = _shown_phases(result)
+    phases = shown_phases(result)
     if slice_position(result) is None:
         return statement_figure(title, _EMPTY)
     figure = new_figure(PAGE_WIDTH_MM, 13 + 57 * len(phases))
@@ -299,7 +224,7 @@ def sigma_figure(result: PhaseMap) -> Figure:
     position = slice_position(result)
     if position is None:
         return statement_figure(title, _EMPTY)
-    row = _sigma_row(result, position)
+    row = sigma_row(result, position)
     figure = slice_rows_figure(
         [row], title=title, position=position, pixel_size_um=result.pixel_size_um, below_mm=_BELOW_MM
     )
@@ -312,7 +237,7 @@ def sigma_figure(result: PhaseMap) -> Figure:
 
 def _draw_sigmas(axes: Axes, result: PhaseMap, *, upper: float) -> None:
     edges = np.linspace(0, upper, 101)
-    for phase in _shown_phases(result):
+    for phase in shown_phases(result):
         counted = histogram(result, "fraction_sigma", edges=edges, phase=phase)
         colour = phase_colours(result.phases)[phase] if len(result.phases) > 2 else "#4d4d4d"
         name = formula_text(result.phases[phase])

@@ -37,9 +37,11 @@ STYLE: dict[Any, Any] = {
 }
 """Sizes in points, to be read at `PAGE_WIDTH_MM`."""
 
-_LEFT, _BAR_GAP, _BAR_WIDTH, _BAR_TEXT = 7.0, 4.0, 3.0, 24.0
-_TOP, _BOTTOM, _ROW_GAP, _COLUMN_GAP = 18.0, 14.0, 5.0, 6.0
-_SLOT = 26.0
+_LEFT, _BAR_GAP, _BAR_WIDTH, _BAR_TEXT = 7.0, 4.0, 3.0, 28.0
+_TOP, _BOTTOM, _ROW_GAP, _COLUMN_GAP = 18.0, 14.0, 6.5, 6.0
+_SLOT, _LEAST_ROW = 26.0, 26.0
+_LETTERS = string.ascii_lowercase
+_LETTER_STYLE: dict[str, Any] = {"fontweight": "bold", "fontsize": 9, "ha": "left", "va": "bottom"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,7 @@ class ImageRow:
     images: Sequence[NDArray[Any]]
     """(row, column) or (row, column, 3) for each plane."""
     title: str
-    """Text along the colour bar."""
+    """Text along the colour bar, or above one whose ticks are words."""
     colours: Colormap
     norm: Normalize
     ticks: Sequence[float] | None = None
@@ -81,17 +83,8 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
 
 def letter(axes: Axes, index: int) -> None:
     """Write the panel letter above the upper left corner."""
-    axes.annotate(
-        string.ascii_lowercase[index],
-        (0, 1),
-        xytext=(0, 2.5),
-        xycoords="axes fraction",
-        textcoords="offset points",
-        fontweight="bold",
-        fontsize=9,
-        ha="left",
-        va="bottom",
-    )
+    offset: dict[str, Any] = {"xytext": (0, 2.5), "textcoords": "offset points"}
+    axes.annotate(_LETTERS[index], (0, 1), xycoords="axes fraction", **offset, **_LETTER_STYLE)
 
 
 def statement_figure(title: str, statement: str) -> Figure:
@@ -106,13 +99,13 @@ def statement_figure(title: str, statement: str) -> Figure:
 class _Grid:
     """Places of the image panels in mm."""
 
-    scale: float
-    """mm on paper per um."""
+    mm_per_pixel: float
     lefts: tuple[float, ...]
     """Left edge of each column."""
     slots: tuple[float, ...]
     """Width of each column, at least that of its heading."""
     row_height: float
+    """Height of a row, at least that of the text along its colour bar."""
 
     @property
     def bar_left(self) -> float:
@@ -147,34 +140,38 @@ def slice_rows_figure(
     below_mm
         Height left free below.
     """
-    sizes = [(image.shape[1] * pixel_size_um, image.shape[0] * pixel_size_um) for image in rows[0].images]
-    grid = _grid(sizes, len(rows))
+    grid = _grid([image.shape[:2] for image in rows[0].images], len(rows))
     figure = new_figure(PAGE_WIDTH_MM, grid.row_top(len(rows)) - _ROW_GAP + _BOTTOM + below_mm)
     heading(figure, title)
     _column_headings(figure, grid, position, pixel_size_um)
     for number, row in enumerate(rows):
         panels = _image_panels(figure, grid, row, number)
-        letter(panels[0], number)
+        text_at(figure, _LETTERS[number], grid.lefts[0], grid.row_top(number) - 1, **_LETTER_STYLE)
         for axes, (right, _, _) in zip(panels, PLANES, strict=True):
             axes.set_xlabel(f"{right} →" if number == len(rows) - 1 else "")
         _colour_bar(figure, grid, row, number)
-    _scale_bar(figure, grid, extent_um=sizes[0][0], top_mm=grid.row_top(len(rows)) - _ROW_GAP + 9)
+    length = round_length(rows[0].images[0].shape[1] * pixel_size_um / 3)
+    bottom = grid.row_top(len(rows)) - _ROW_GAP + 9
+    _scale_bar(figure, grid, length, mm=length / pixel_size_um * grid.mm_per_pixel, top_mm=bottom)
     return figure
 
 
-def _grid(sizes: Sequence[tuple[float, float]], n_rows: int) -> _Grid:
-    gaps = _LEFT + _COLUMN_GAP * (len(sizes) - 1) + _BAR_GAP + _BAR_WIDTH + _BAR_TEXT
-    widths, heights = zip(*sizes, strict=True)
-    by_width = (PAGE_WIDTH_MM - gaps) / sum(widths)
+def _grid(shapes: Sequence[tuple[int, ...]], n_rows: int) -> _Grid:
+    heights, widths = zip(*shapes, strict=True)
+    room = PAGE_WIDTH_MM - _LEFT - _COLUMN_GAP * (len(shapes) - 1) - _BAR_GAP - _BAR_WIDTH - _BAR_TEXT
     by_height = ((_PAGE_HEIGHT_MM - _TOP - _BOTTOM) / n_rows - _ROW_GAP) / max(heights)
-    scale = min(by_width, by_height)
-    slots = [max(width * scale, _SLOT) for width in widths]
-    # Headings that need more than their panels take it from all panels.
-    scale *= min(1.0, (PAGE_WIDTH_MM - gaps) / sum(slots))
-    slots = [max(width * scale, _SLOT) for width in widths]
-    starts = [sum(slots[:column]) + _COLUMN_GAP * column for column in range(len(slots))]
-    lefts = tuple(_LEFT + start for start in starts)
-    return _Grid(scale=scale, lefts=lefts, slots=tuple(slots), row_height=max(heights) * scale)
+    scale = min(room / sum(widths), by_height)
+    # Headings wider than their panels take their room from all panels.
+    scale *= min(1.0, room / sum(max(width * scale, _SLOT) for width in widths))
+    slots = tuple(max(width * scale, _SLOT) for width in widths)
+    spare = max(0.0, room - sum(slots)) / 2
+    starts = (sum(slots[:column]) + _COLUMN_GAP * column for column in range(len(slots)))
+    return _Grid(
+        mm_per_pixel=scale,
+        lefts=tuple(_LEFT + spare + start for start in starts),
+        slots=slots,
+        row_height=max(max(heights) * scale, _LEAST_ROW),
+    )
 
 
 def heading(figure: Figure, title: str) -> None:
@@ -198,9 +195,7 @@ def _column_headings(figure: Figure, grid: _Grid, position: SlicePosition, pixel
 def _image_panels(figure: Figure, grid: _Grid, row: ImageRow, number: int) -> list[Axes]:
     panels = []
     for image, left, slot, (_, down, _) in zip(row.images, grid.lefts, grid.slots, PLANES, strict=True):
-        pixels_down, pixels_right = image.shape[:2]
-        height = grid.row_height * pixels_down / max(each.shape[0] for each in row.images)
-        width = height * pixels_right / pixels_down
+        height, width = (n * grid.mm_per_pixel for n in image.shape[:2])
         top = grid.row_top(number) + (grid.row_height - height) / 2
         axes = axes_at(figure, left + (slot - width) / 2, top, width, height)
         axes.imshow(image, cmap=row.colours, norm=row.norm, interpolation="nearest", aspect="auto")
@@ -217,19 +212,22 @@ def _colour_bar(figure: Figure, grid: _Grid, row: ImageRow, number: int) -> None
     bar = figure.colorbar(mappable, cax=axes, extend=row.extend, extendfrac=0.05)
     if row.ticks is not None:
         bar.set_ticks(list(row.ticks), labels=row.tick_labels)
-    bar.set_label(row.title)
+    if row.tick_labels is None:
+        bar.set_label(row.title)
+    else:
+        # The names of phases may be long: they get the whole width beside the bar.
+        text_at(figure, row.title, grid.bar_left, grid.row_top(number) - 1.5)
     bar.ax.minorticks_off()
 
 
-def _scale_bar(figure: Figure, grid: _Grid, *, extent_um: float, top_mm: float) -> None:
-    length = round_length(extent_um / 3)
+def _scale_bar(figure: Figure, grid: _Grid, length_um: float, *, mm: float, top_mm: float) -> None:
     width, height = (float(inch) * _MM_PER_INCH for inch in figure.get_size_inches())
     left, level = grid.lefts[0], 1 - top_mm / height
-    right = left + length * grid.scale
+    right = left + mm
     bar = Line2D([left / width, right / width], [level, level], color="black", linewidth=2.5)
     bar.set_solid_capstyle("butt")
     figure.add_artist(bar)
-    figure.text((right + 2) / width, level, f"{length_text(length)} (all panels)", va="center")
+    figure.text((right + 2) / width, level, f"{length_text(length_um)} (all panels)", va="center")
 
 
 def round_length(length_um: float) -> float:

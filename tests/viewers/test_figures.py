@@ -26,7 +26,7 @@ from xanesmap.viewers.slices import cut, slice_position
 ENERGIES = np.concatenate(
     [np.linspace(7090, 7112, 5), np.linspace(7114, 7140, 14), np.linspace(7145, 7192, 5)]
 )
-PHASES = ("LiFePO4", "FePO4", "Fe2P")
+PHASES = ("LiFePO4", "FePO4", "Fe2P", "LiNi0.8Mn0.1Co0.1O2", "Fe2O3")
 NOISE = 0.02
 MAKERS = (slices_figure, labels_figure, histogram_figure, sigma_figure, spectra_figure)
 
@@ -124,6 +124,7 @@ CASES = {
     "one phase": {"n_phases": 1, "shape": (16, 16, 16)},
     "two phases": {"shape": (24, 28, 31)},
     "three phases": {"n_phases": 3, "shape": (17, 25, 22)},
+    "five phases": {"n_phases": 5, "shape": (20, 22, 25)},
     "flat": {"shape": (3, 40, 27)},
     "tall": {"shape": (60, 11, 9)},
     "empty": {"empty": True},
@@ -219,7 +220,9 @@ def test_the_gap_between_two_particles_is_not_shown(tmp_path):
 # Colours
 
 
-@pytest.mark.parametrize(("phases", "phase"), [(PHASES[:2], 0), (PHASES[1::-1], 0), (PHASES, 0), (PHASES, 2)])
+@pytest.mark.parametrize(
+    ("phases", "phase"), [(PHASES[:2], 0), (PHASES[1::-1], 0), (PHASES[:3], 0), (PHASES[:3], 2)]
+)
 def test_lightness_falls_or_rises_evenly_along_the_fraction(phases, phase):
     colours = fraction_map(phases, phase)(np.linspace(0, 1, 256))[:, :3]
     lightness = rgb2lab(colours)[:, 0]
