@@ -34,6 +34,7 @@ __all__ = [
     "dead_pixels",
     "estimate_noise",
     "estimate_noise_from_projections",
+    "lasting_saturation",
     "saturated_pixels",
 ]
 
@@ -199,6 +200,22 @@ def saturated_pixels(counts: CountArray) -> BoolArray:
     return np.asarray(counts == np.iinfo(counts.dtype).max)
 
 
+def lasting_saturation(frames: CountArray) -> BoolArray:
+    """Pixels saturated in most of repeated frames; saturated in one of them is a zinger.
+
+    Parameters
+    ----------
+    frames
+        `(frame, v, u)` raw counts of the same thing.
+
+    Returns
+    -------
+    `(v, u)` True where more than half of the frames are saturated, or any of fewer than three.
+    """
+    portion = saturated_pixels(frames).mean(axis=0)
+    return np.asarray(portion > (0.5 if frames.shape[0] >= 3 else 0.0))
+
+
 def _require_finite(frames: Frames) -> None:
     stacks = (frames.projections, frames.flats, frames.darks)
     for name, stack in zip(frames.datasets, stacks, strict=True):
@@ -222,7 +239,7 @@ def _reference(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | No
     )
     _require_light(frames, flat - dark)
     placeholder = bool(np.all(frames.flats == 1))
-    dead = dead_pixels(flat - dark) | saturated_pixels(frames.flats).any(axis=0)
+    dead = dead_pixels(flat - dark) | lasting_saturation(frames.flats)
     light = _bridge(flat - dark, dead, frames)
     variance = (noise.gain * light + noise.read_variance) / frames.flats.shape[0]
     return _Reference(

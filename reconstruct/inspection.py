@@ -11,7 +11,7 @@ import numpy as np
 import xraydb
 from numpy.typing import NDArray
 
-from xanesmap.reconstruct.correction import dead_pixels, saturated_pixels
+from xanesmap.reconstruct.correction import dead_pixels, lasting_saturation, saturated_pixels
 from xanesmap.reconstruct.diagnosis import with_problems
 from xanesmap.reconstruct.noise import estimate_noise
 from xanesmap.reconstruct.scan import CountArray, Scan, Tomogram
@@ -124,7 +124,7 @@ def _inspect_tomogram(tomogram: Tomogram) -> EnergyReport:
     projection = tomogram.read_projection(0)
     dark = darks.mean(axis=0, dtype=np.float32)
     light = flats.mean(axis=0, dtype=np.float32) - dark
-    saturated = saturated_pixels(flats).any(axis=0) | saturated_pixels(projection)
+    saturated = lasting_saturation(flats) | saturated_pixels(projection)
     degrees = np.rad2deg(tomogram.angles_rad)
     return EnergyReport(
         file=tomogram.source.name,

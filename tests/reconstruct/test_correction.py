@@ -9,6 +9,7 @@ from xanesmap.reconstruct.correction import (
     air_offset,
     attenuate,
     dead_pixels,
+    lasting_saturation,
     saturated_pixels,
 )
 from xanesmap.reconstruct.scan import Frames
@@ -139,7 +140,7 @@ def test_zingers_are_replaced_counted_and_told():
     frames = noisy_frames(rng, np.exp(-smooth_attenuation()), photons=5000.0)
     clean = attenuate(frames, noise=QUIET)
     frames.projections[7, 2, 13] = 50000
-    frames.flats[1, 3, 4] = 60000
+    frames.flats[1, 3, 4] = 65535
     frames.darks[0, 1, 9] = 60000
     result = attenuate(frames, noise=QUIET)
     assert (clean.n_zingers, result.n_zingers) == (0, 3)
@@ -276,3 +277,10 @@ def test_dead_pixels_are_told_from_a_field_that_falls_off():
 def test_saturation_is_the_top_of_an_integer_type():
     np.testing.assert_array_equal(saturated_pixels(np.array([65534, 65535], np.uint16)), [False, True])
     np.testing.assert_array_equal(saturated_pixels(np.array([65535.0, 1e9])), [False, False])
+
+
+def test_saturation_in_one_frame_of_many_is_a_zinger_not_a_lost_pixel():
+    frames = np.zeros((5, 1, 3), np.uint16)
+    frames[0, 0, 1] = frames[:3, 0, 2] = 65535
+    np.testing.assert_array_equal(lasting_saturation(frames), [[False, False, True]])
+    np.testing.assert_array_equal(lasting_saturation(frames[:2]), [[False, True, True]])
