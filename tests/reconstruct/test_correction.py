@@ -100,6 +100,14 @@ def test_the_bias_of_the_logarithm_at_50_photons_is_removed():
     assert abs(error) < 0.0012
 
 
+def test_the_bias_of_a_faint_flat_is_removed():
+    rng = np.random.default_rng(16)
+    frames = noisy_frames(rng, np.ones((40, 4, 4096)), photons=100.0, n_flats=1)
+    values = attenuate(frames, noise=QUIET, zinger_sigma=None).values
+    # Standard error 0.1 / sqrt(16384) = 0.0008; uncorrected the bias is -1 / 200.
+    assert abs(values.mean()) < 0.0025
+
+
 def test_the_flat_variance_is_the_scatter_of_the_mean_over_angles():
     rng = np.random.default_rng(8)
     frames = noisy_frames(rng, np.full((400, 4, 512), 0.5), photons=1000.0, read_sd=5.0, n_flats=4)

@@ -152,6 +152,14 @@ def test_few_photons_are_told(tmp_path):
     assert any("photons per pixel" in problem.finding for problem in report.problems)
 
 
+def test_photons_are_counts_over_gain(tmp_path):
+    rng = np.random.default_rng(2)
+    bright = {"flats": 4 * rng.poisson(2500.0, (10, *FRAME)).astype(np.uint16) + 100}
+    report = report_on(write_scan(tmp_path, all_files=bright))
+    assert report.energies[0].flat_counts == pytest.approx(10000, rel=0.01)
+    assert report.photons == pytest.approx(2500, rel=0.1)
+
+
 def test_a_missing_pixel_size_and_the_notes_of_the_reader_are_told(tmp_path):
     write_scan(tmp_path)
     for path in tmp_path.iterdir():

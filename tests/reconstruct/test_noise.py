@@ -39,6 +39,12 @@ def test_three_flats_are_enough_and_unbiased():
     assert np.mean(gains) == pytest.approx(2.0, rel=0.012)
 
 
+def test_read_noise_is_not_taken_for_photon_noise():
+    flats, darks = references(np.random.default_rng(14), n_flats=20, gain=1.0, photons=50.0, read_sd=6.0)
+    # The read variance, 36, is two thirds of the photons' own 50.
+    assert estimate_noise(flats, darks).gain == pytest.approx(1.0, rel=0.03)
+
+
 def test_lamp_flicker_is_not_taken_for_photon_noise():
     noise = estimate_noise(*references(np.random.default_rng(1), n_flats=10, gain=1.0, flicker=0.05))
     assert noise.gain == pytest.approx(1.0, rel=0.03)
@@ -80,16 +86,18 @@ def test_too_few_or_lifeless_flats_give_none():
     assert estimate_noise(np.ones((5, 8, 8)), np.zeros((1, 8, 8))) is None
 
 
-def projected(rng, *, gain, n_flats, flicker=0.0, n_angles=60, shape=(8, 96)):
+def projected(rng, *, gain, n_flats, flicker=0.0, n_angles=60, shape=(8, 96), photons=4000.0, read_sd=3.0):
     """Raw frames of a slowly turning smooth sample."""
     u = np.arange(shape[1])[None, :]
     track = 48 + 20 * np.cos(np.linspace(0, np.pi, n_angles))[:, None]
     path = 0.8 * np.exp(-(((u - track) / 12) ** 2))[:, None, :]  # (angle, 1, u)
     lamp = 1 + flicker * rng.standard_normal((n_angles, 1, 1))
-    light = 4000.0 * lamp * np.exp(-path) * np.ones((1, shape[0], 1))
-    flats, darks = references(rng, n_flats=n_flats, gain=gain, photons=4000.0, shape=shape)
+    light = photons * lamp * np.exp(-path) * np.ones((1, shape[0], 1))
+    flats, darks = references(rng, n_flats=n_flats, gain=gain, read_sd=read_sd, photons=photons, shape=shape)
     field = 1 + 0.3 * np.cos(np.linspace(0, 9, shape[1]))
-    return Frames(projections=record(rng, light * field, gain=gain, read_sd=3.0), flats=flats, darks=darks)
+    return Frames(
+        projections=record(rng, light * field, gain=gain, read_sd=read_sd), flats=flats, darks=darks
+    )
 
 
 @pytest.mark.parametrize("gain", [0.5, 2.0])
@@ -99,6 +107,11 @@ def test_projections_alone_give_the_gain(gain, n_flats):
     noise = estimate_noise_from_projections(frames)
     # The median of 11520 squared differences has a standard error of 2 %.
     assert noise.gain == pytest.approx(gain, rel=0.08)
+
+
+def test_read_noise_of_the_projections_is_not_taken_for_photon_noise():
+    frames = projected(np.random.default_rng(15), gain=1.0, n_flats=2, photons=100.0, read_sd=8.0)
+    assert estimate_noise_from_projections(frames).gain == pytest.approx(1.0, rel=0.15)
 
 
 def test_normalised_projections_without_flats_give_their_own_noise():

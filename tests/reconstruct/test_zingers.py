@@ -72,7 +72,7 @@ def test_a_zinger_brighter_than_the_edges_is_found_anywhere():
     assert np.count_nonzero(found & where) / np.count_nonzero(where) > 0.99
 
 
-@pytest.mark.parametrize("pattern", [[1.0], [1.0, 1.0], [1.0, 2.0, 1.0], [0.6, 0.9, 0.4]])
+@pytest.mark.parametrize("pattern", [[1.0], [1.0, 1.0], [1.0, 1.0, 1.0], [1.0, 2.0, 1.0], [0.6, 0.9, 0.4]])
 def test_zingers_of_several_pixels_are_replaced_by_the_level_around_them(pattern):
     rng = np.random.default_rng(1)
     flat = rng.poisson(5000.0, (40, 60)) / 5000.0
