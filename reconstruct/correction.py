@@ -254,8 +254,11 @@ def _reference(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | No
 
 def _require_light(frames: Frames, light: NDArray[np.float32]) -> None:
     flats = f"{frames.source}: dataset '{frames.datasets[1]}'"
-    typical = float(np.median(frames.projections))
-    if np.all(frames.flats == 1) and typical > MAX_PLACEHOLDER_COUNTS:
+    # The median of all projections is only worth its time for placeholders.
+    if (
+        np.all(frames.flats == 1)
+        and (typical := float(np.median(frames.projections))) > MAX_PLACEHOLDER_COUNTS
+    ):
         message = (
             f"{flats} holds only ones (no flats were recorded) while the projections have {typical:.0f} "
             "counts, which cannot be normalised. Copy the flats of a neighbouring energy into the file, or "
