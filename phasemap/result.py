@@ -266,8 +266,8 @@ def _checked_attributes(path: Path) -> dict[str, Any]:
     found = attributes.get("format_version")
     if not isinstance(found, int) or found > FORMAT_VERSION:
         message = (
-            f"result '{path}' has store format {found}; this xanesmap reads up to {FORMAT_VERSION}: install a "
-            "newer xanesmap"
+            f"result '{path}' has store format {found}; this xanesmap reads up to {FORMAT_VERSION}: install "
+            "a newer xanesmap"
         )
         raise DataError(message)
     if attributes.get("status") != "finished":

@@ -108,6 +108,7 @@ def test_slabs_written_by_many_threads_at_once_do_not_disturb_each_other(tmp_pat
         np.testing.assert_array_equal(stored(tmp_path / "r.zarr", name), values)
 
 
+@settings(deadline=None)
 @given(
     shape=st.tuples(*[st.integers(1, 3000)] * 3),
     slab_rows=st.integers(1, 600),
