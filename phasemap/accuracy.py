@@ -76,7 +76,9 @@ def compare_with_truth(result: PhaseMap, truth: Truth) -> tuple[KindAccuracy, ..
     index = result.phases.index(truth.phases[0])
     fraction, sigma = np.asarray(result.fraction[index]), np.asarray(result.fraction_sigma[index])
     amount = np.asarray(result.amount)
-    inside = {kind: truth.interior(kind, erosion=_EROSION) & np.isfinite(fraction) for kind in dict.fromkeys(truth.kinds)}
+    inside = {
+        kind: truth.interior(kind, erosion=_EROSION) & np.isfinite(fraction) for kind in dict.fromkeys(truth.kinds)
+    }
     return tuple(_compare(kind, where, fraction, sigma, amount, truth) for kind, where in inside.items() if where.any())
 
 

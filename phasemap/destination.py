@@ -73,9 +73,7 @@ def _check_folder(out: Path) -> None:
     folder = out.parent
     if not folder.is_dir():
         found = "is a file" if folder.exists() else "does not exist"
-        message = (
-            f"cannot write result '{out}': its folder '{folder}' {found}; create the folder or choose another"
-        )
+        message = f"cannot write result '{out}': its folder '{folder}' {found}; create the folder or choose another"
         raise DataError(message)
     try:
         # Only a trial tells for certain: access rights, read-only disks and network shares all differ.
@@ -105,9 +103,7 @@ def _check_existing(out: Path, *, overwrite: bool) -> None:
         message = f"result '{out}' exists already; choose another path, or ask for it to be overwritten"
         raise DataError(message)
     if own_attributes(out) is None and any(out.iterdir()):
-        message = (
-            f"folder '{out}' is not a result of xanesmap and will not be overwritten; choose another path"
-        )
+        message = f"folder '{out}' is not a result of xanesmap and will not be overwritten; choose another path"
         raise DataError(message)
 
 

@@ -54,6 +54,9 @@ def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress
     for index, start in enumerate(starts):
         _finish_slab(writer, config, tally, start=start, threshold=threshold)
         progress("Mask and phases", index + 1, len(starts))
+    # Only now: a slab's mask looks at the edge step of its neighbours, also outside the mask.
+    for start in starts:
+        writer.apply_mask(start, min(start + writer.slab_rows, writer.shape[0]))
     _write_phase_table(writer, tally, names)
     return threshold
 
@@ -66,9 +69,7 @@ def _find_threshold(writer: ResultWriter, config: PhaseConfig) -> float | None:
     n_bands = max(1, min(n_rows // band, _THRESHOLD_VOXELS // (band * per_row)))
     starts = np.linspace(0, n_rows - band, n_bands + 2)[1:-1].astype(int) if n_bands < n_rows // band else None
     rows = [(0, n_rows)] if starts is None else [(int(s), int(s) + band) for s in starts]
-    smoothed = [
-        smooth_amount(writer.read_slab("amount", a, b), smoothing_px=config.mask_smoothing_px) for a, b in rows
-    ]
+    smoothed = [smooth_amount(writer.read_slab("amount", a, b), smoothing_px=config.mask_smoothing_px) for a, b in rows]
     return mask_threshold(np.concatenate(smoothed))
 
 
@@ -83,7 +84,6 @@ def _finish_slab(
     labels = label_phases(fraction, mask, pure_threshold=config.pure_threshold)
     writer.write_slab(start, stop, mask=mask.astype(np.uint8), phase_labels=labels)
     _add(tally, fraction, writer.read_slab("amount", start, stop), labels)
-    writer.apply_mask(start, stop)
 
 
 def _mask(
@@ -99,9 +99,7 @@ def _mask(
     return mask[start - first : stop - first]
 
 
-def _add(
-    tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float32], labels: NDArray[np.uint8]
-) -> None:
+def _add(tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
     for index in range(len(tally.voxels)):
         inside = labels == index + 1
         tally.voxels[index] += np.count_nonzero(inside)

@@ -29,8 +29,8 @@ def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
     Returns
     -------
     Threshold in 1/um: midway between air and full voxels, told apart by a two-component Gaussian mixture, so that the
-    mask ends where a blurred surface has fallen to half. None where the two components do not stand apart, that is, where there is no
-    sample.
+    mask ends where a blurred surface has fallen to half. None where the two components do not stand apart, that is,
+    where there is no sample.
     """
     values = amount[np.isfinite(amount)].ravel()
     if len(values) > _SAMPLE:
@@ -51,8 +51,8 @@ def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
 def _typical(values: FloatArray, *, above: float) -> float:
     """Median edge step of the sample without its blurred rim.
 
-    Blurred surfaces and pores pull the mean of the sample's component down; the voxels above that mean are full ones, and
-    so are the voxels above three quarters of their median.
+    Blurred surfaces and pores pull the mean of the sample's component down; the voxels above that mean are full
+    ones, and so are the voxels above three quarters of their median.
     """
     full = float(np.median(values[values > above]))
     return float(np.median(values[values > 0.75 * full]))

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import dask
+from dask.base import compute
+from dask.delayed import delayed
 from threadpoolctl import threadpool_limits
 
 from xanesmap.phasemap.config import RunConfig, make_config
@@ -135,10 +136,10 @@ def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: 
         )
         return maps.n_bad, maps.n_zingers
 
-    tasks = [dask.delayed(map_and_write)(start) for start in starts]
+    tasks = [delayed(map_and_write)(start) for start in starts]
     # Parallelism is over slabs: linear algebra that brings its own threads would only compete with them.
     with threadpool_limits(1 if size.workers > 1 else None, user_api="blas"):
-        counts = dask.compute(*tasks, scheduler="threads", num_workers=size.workers)
+        counts = compute(*tasks, scheduler="threads", num_workers=size.workers)
     return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
 
 

@@ -38,7 +38,11 @@ def load_references(config: RunConfig) -> list[Reference]:
 
 
 def combination_model(
-    scan: Scan, references: list[Reference], config: RunConfig, *, noise: NDArray[np.floating[Any]] | None = None
+    scan: Scan,
+    references: list[Reference],
+    config: RunConfig,
+    *,
+    noise: NDArray[np.floating[Any]] | None = None,
 ) -> CombinationModel:
     """Columns of the fit at the energies of the scan.
 
@@ -131,13 +135,20 @@ def facts_before(scan: Scan, references: list[Reference], engine: Engine, config
         engine_version=engine.version,
         references=references,
     )
-    return {**facts, "energy_offset_ev": config.spectra.energy_offset_ev}
+    return {
+        **facts,
+        "energy_offset_ev": config.spectra.energy_offset_ev,
+        "label_threshold": config.phasemap.pure_threshold,
+    }
 
 
 def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
     """What the survey found, and the columns of the fit."""
     n_background = len(job.model.background)
-    names = [*(reference.name for reference in references), *(f"background {i + 1}" for i in range(n_background))]
+    names = [
+        *(reference.name for reference in references),
+        *(f"background {i + 1}" for i in range(n_background)),
+    ]
     return {
         "centre_px": job.survey.centres_px,
         "centre_sigma_px": [energy.centre.sigma for energy in job.survey.energies],

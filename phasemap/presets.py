@@ -50,9 +50,7 @@ class Simulation(Beamline):
 
     @model_validator(mode="after")
     def _energies_increase(self) -> Self:
-        if any(
-            after <= before for before, after in zip(self.energies_ev, self.energies_ev[1:], strict=False)
-        ):
+        if any(after <= before for before, after in zip(self.energies_ev, self.energies_ev[1:], strict=False)):
             message = "energies_ev must be strictly increasing"
             raise ValueError(message)
         return self

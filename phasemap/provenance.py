@@ -144,9 +144,7 @@ def file_identity(path: Path) -> dict[str, Any]:
         whole = size <= WHOLE_FILE_BYTES
         checksum = _sha256(path) if whole else _sha256_of_ends(path, size)
     except OSError as error:
-        message = (
-            f"cannot read input file '{path}' for its checksum ({error.strerror}); check that it is there"
-        )
+        message = f"cannot read input file '{path}' for its checksum ({error.strerror}); check that it is there"
         raise DataError(message) from error
     return {
         "path": str(path.resolve()),

@@ -145,18 +145,14 @@ class PhaseMap:
         labels = self.levels("phase_labels")[0]
         for block in self.blocks():
             counts += np.bincount(np.asarray(labels[block]).ravel(), minlength=counts.size)
-        return {
-            name: int(n) * self.pixel_size_um**3 for name, n in zip(self.label_names, counts[1:], strict=True)
-        }
+        return {name: int(n) * self.pixel_size_um**3 for name, n in zip(self.label_names, counts[1:], strict=True)}
 
     def summary(self) -> ResultSummary:
         """Voxels, volume and mean fractions of each phase label; reads the maps once, block by block."""
         n_labels = len(self.label_names) + 1
         counts = np.zeros(n_labels)
         sums = np.zeros((2, len(self.phases), n_labels))
-        labels, fraction, sigma = (
-            self.levels(name)[0] for name in ("phase_labels", "fraction", "fraction_sigma")
-        )
+        labels, fraction, sigma = (self.levels(name)[0] for name in ("phase_labels", "fraction", "fraction_sigma"))
         for block in self.blocks():
             label = np.asarray(labels[block]).ravel()
             if not label.any():
@@ -235,9 +231,7 @@ def open_result(path: str | Path) -> PhaseMap:
     attributes = _checked_attributes(path)
     try:
         maps = {
-            layer.name: _data_array(path, layer, attributes)
-            for layer in LAYERS
-            if layer.name not in OPTIONAL_LAYERS
+            layer.name: _data_array(path, layer, attributes) for layer in LAYERS if layer.name not in OPTIONAL_LAYERS
         }
         mu, particle_labels = (_optional_array(path, name, attributes) for name in OPTIONAL_LAYERS)
     except (OSError, ValueError, KeyError) as error:

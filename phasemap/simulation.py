@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -118,9 +119,7 @@ def simulate_scan(
         If a setting is unknown or out of range, the folder is not empty, or it cannot be written.
     """
     if format not in get_args(FormatName):
-        message = (
-            f"a simulated scan in format {format!r} was asked for; there is {', '.join(get_args(FormatName))}"
-        )
+        message = f"a simulated scan in format {format!r} was asked for; there is {', '.join(get_args(FormatName))}"
         raise DataError(message)
     if seed < 0:
         message = f"a simulated scan with seed {seed} was asked for; give 0 or a positive number"
@@ -131,9 +130,7 @@ def simulate_scan(
         _prepare(folder, overwrite=overwrite)
         return _write_scan(folder, settings, seed=seed, progress=progress)
     except OSError as error:
-        message = (
-            f"the simulated scan cannot be written to {folder}: {error}; choose another folder or free space"
-        )
+        message = f"the simulated scan cannot be written to {folder}: {error}; choose another folder or free space"
         raise DataError(message) from error
 
 
@@ -188,9 +185,7 @@ def _write_scan(folder: Path, settings: Simulation, *, seed: int, progress: Prog
     )
     shape = (settings.n_rows, settings.n_columns)
     instrument = set_up(settings, settings.disturbances, drawn, shape=shape, seed=seed)
-    files = tuple(
-        folder / f"fly_scan_id_{FIRST_SCAN_ID + index}.h5" for index in range(len(settings.energies_ev))
-    )
+    files = tuple(folder / f"fly_scan_id_{FIRST_SCAN_ID + index}.h5" for index in range(len(settings.energies_ev)))
     truth = _make_truth(settings, seed, phantom, drawn, files)
     for index, depth in enumerate(_depths(lines, truth)):
         frames = expose_tomogram(depth, instrument=instrument, energy_index=index)
@@ -200,9 +195,7 @@ def _write_scan(folder: Path, settings: Simulation, *, seed: int, progress: Prog
     truth_file = truth_path(folder)
     truth_file.parent.mkdir(exist_ok=True)
     write_truth(truth_file, truth)
-    return SimulatedScan(
-        folder=folder, files=files, truth_file=truth_file, truth=truth, settings=settings, seed=seed
-    )
+    return SimulatedScan(folder=folder, files=files, truth_file=truth_file, truth=truth, settings=settings, seed=seed)
 
 
 def _make_object(settings: Simulation, seed: int) -> Phantom:
@@ -226,12 +219,7 @@ def _depths(lines: LineIntegrals, truth: Truth) -> Iterator[FloatArray]:
         yield optical_depth(images, np.array([attenuation_per_um(phase, energy) for phase in PHASES]))
 
 
-def _make_truth(
-    settings: Simulation, seed: int, phantom: Phantom, drawn: Drawn, files: tuple[Path, ...]
-) -> Truth:
-    # Imported here: the package's own module may import this one.
-    from xanesmap import __version__
-
+def _make_truth(settings: Simulation, seed: int, phantom: Phantom, drawn: Drawn, files: tuple[Path, ...]) -> Truth:
     return Truth(
         phases=PHASES,
         kinds=phantom.kinds,
@@ -252,7 +240,7 @@ def _make_truth(
             "settings": settings.model_dump(mode="json"),
             "seed": seed,
             "files": [path.name for path in files],
-            "version": __version__,
+            "version": version("xanesmap"),
         },
     )
 

@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from xanesmap.phasemap.survey import Survey
 from xanesmap.reconstruct.correction import Attenuation, attenuate
 from xanesmap.reconstruct.engines import Engine, FilterName
-from xanesmap.reconstruct.propagation import NoisePlan, VoxelVariance, plan_noise, spread_to_pixels, voxel_variance
+from xanesmap.reconstruct.propagation import (
+    NoisePlan,
+    VoxelVariance,
+    plan_noise,
+    spread_to_pixels,
+    voxel_variance,
+)
 from xanesmap.reconstruct.scan import Scan
 from xanesmap.reconstruct.stripes import StripeMethod, remove_stripes
 from xanesmap.spectra.combination import (
@@ -22,6 +28,7 @@ from xanesmap.spectra.combination import (
     fit_combination,
     fraction_and_sigma,
 )
+from xanesmap.spectra.ratio_bias import ratio_bias
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -171,6 +178,8 @@ def _fit(job: SlabJob, mu: NDArray[np.float32], noise: list[VoxelVariance]) -> d
     fit = fit_combination(mu, job.model, constraint=job.constraint, variance=job.survey.variances)
     covariance = _amount_covariance(job, noise, n_rows=mu.shape[1])
     fraction, fraction_sigma = fraction_and_sigma(fit.amounts, covariance)
+    if job.constraint == "free":
+        fraction -= ratio_bias(fit.amounts, covariance)
     return {
         "fraction": fraction,
         "fraction_sigma": fraction_sigma,

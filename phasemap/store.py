@@ -121,9 +121,7 @@ class ResultWriter:
             raise ValueError(message)
         names = label_names(self.phases)
         if len(set(names)) != len(names) or len(names) < 2:
-            message = (
-                f"phase names have to be unique and not '{names[-1]}', and at least one: got {self.phases}"
-            )
+            message = f"phase names have to be unique and not '{names[-1]}', and at least one: got {self.phases}"
             raise ValueError(message)
 
     def _estimate_bytes(self) -> int:
@@ -248,9 +246,7 @@ class ResultWriter:
         for index in np.ndindex(values.shape[:-3]):
             for row in range(start, stop, self.slab_rows):
                 end = min(row + self.slab_rows, stop)
-                array[(*index, slice(row, end))] = values[index][row - start : end - start].astype(
-                    layer.dtype
-                )
+                array[(*index, slice(row, end))] = values[index][row - start : end - start].astype(layer.dtype)
         with self._lock:
             self._written[layer.name].update(range(start, stop, self.slab_rows))
 
@@ -322,9 +318,7 @@ class ResultWriter:
 
     def _check_complete(self) -> None:
         n_slabs = math.ceil(self.shape[0] / self.slab_rows)
-        missing = {
-            name: n_slabs - len(slabs) for name, slabs in self._written.items() if len(slabs) < n_slabs
-        }
+        missing = {name: n_slabs - len(slabs) for name, slabs in self._written.items() if len(slabs) < n_slabs}
         if missing:
             message = f"result '{self.path}' is not complete: slabs never written, by layer: {missing}"
             raise ValueError(message)
@@ -353,9 +347,7 @@ class ResultWriter:
         return {"image-label": phase_image_label(self.phases) if is_phase else particle_image_label()}
 
     def _write_group_metadata(self) -> None:
-        labels = [
-            layer_named(name).path.removeprefix("labels/") for name in self._arrays if "_labels" in name
-        ]
+        labels = [layer_named(name).path.removeprefix("labels/") for name in self._arrays if "_labels" in name]
         self._root.require_group("labels").attrs["ome"] = {"version": OME_VERSION, "labels": labels}
         # The root is an image too (the fractions), so that any OME-Zarr viewer opens it with its labels.
         self._root.attrs["ome"] = multiscales(

@@ -116,7 +116,12 @@ def survey_scan(
         progress("Centre and noise", index + 1, len(scan.tomograms))
     centres = [given_centre(centre_px)] * len(looks) if centre_px is not None else _find(scan, looks, unmixing)
     found = [
-        EnergySurvey(noise=look.noise, centre=centre, variance=look.variance, notes=look.notes + _doubt(tomogram, centre))
+        EnergySurvey(
+            noise=look.noise,
+            centre=centre,
+            variance=look.variance,
+            notes=look.notes + _doubt(tomogram, centre),
+        )
         for look, centre, tomogram in zip(looks, centres, scan.tomograms, strict=True)
     ]
     return Survey(energies=tuple(found))
@@ -163,11 +168,12 @@ def _look(tomogram: Tomogram, bands: list[tuple[int, int]], *, zinger_sigma: flo
 def _read_bands(tomogram: Tomogram, bands: list[tuple[int, int]]) -> Frames:
     """Bands of rows as one block."""
     read = [tomogram.read_rows(start, stop) for start, stop in bands]
-    stacked = {
-        name: np.concatenate([getattr(band, name) for band in read], axis=1)
-        for name in ("projections", "flats", "darks")
-    }
-    return replace(read[0], **stacked)
+    return replace(
+        read[0],
+        projections=np.concatenate([band.projections for band in read], axis=1),
+        flats=np.concatenate([band.flats for band in read], axis=1),
+        darks=np.concatenate([band.darks for band in read], axis=1),
+    )
 
 
 def _detector_noise(frames: Frames) -> tuple[DetectorNoise, tuple[str, ...]]:

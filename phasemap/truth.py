@@ -148,9 +148,7 @@ def write_truth(path: Path, truth: Truth) -> None:
             values = np.asarray(getattr(truth, name))
             stored = values.astype(np.uint8) if values.dtype == bool else values
             compression = "gzip" if values.ndim >= 3 else None
-            dataset = file.create_dataset(
-                name, data=stored, compression=compression, shuffle=compression is not None
-            )
+            dataset = file.create_dataset(name, data=stored, compression=compression, shuffle=compression is not None)
             dataset.attrs["units"] = unit
         text = h5py.string_dtype()
         file.create_dataset("phases", data=list(truth.phases), dtype=text)

@@ -300,9 +300,7 @@ def _illumination(beamline: Beamline, shape: tuple[int, int], rng: np.random.Gen
     """(v, u) slow gradient times fine structure, mean 1."""
     v, u = np.meshgrid(*(np.linspace(-1.0, 1.0, n) for n in shape), indexing="ij")
     direction = rng.uniform(0.0, 2 * np.pi)
-    slope = (v * np.sin(direction) + u * np.cos(direction)) / (
-        abs(np.sin(direction)) + abs(np.cos(direction))
-    )
+    slope = (v * np.sin(direction) + u * np.cos(direction)) / (abs(np.sin(direction)) + abs(np.cos(direction)))
     slow = 1.0 + beamline.illumination_gradient_relative * (0.7 * slope - 0.3 * (v**2 + u**2) / 2)
     speckle = ndimage.gaussian_filter(rng.standard_normal(shape), SPECKLE_LENGTH_PX, mode="wrap")
     fine = 1.0 + beamline.illumination_speckle_relative * np.clip(speckle / speckle.std(), -4.0, 4.0)

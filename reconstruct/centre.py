@@ -115,7 +115,7 @@ def object_window(projections: FloatArray) -> tuple[slice, slice] | None:
 
 def _pixel_noise(projections: FloatArray) -> float:
     """Standard deviation of one pixel, from differences of neighbouring columns."""
-    return 1.4826 / np.sqrt(2) * float(np.median(np.abs(np.diff(projections, axis=-1))))
+    return float(1.4826 / np.sqrt(2) * np.median(np.abs(np.diff(projections, axis=-1))))
 
 
 def centre_by_mass(projections: FloatArray, angles_rad: FloatArray, *, columns: slice) -> CentreEstimate:
@@ -184,7 +184,7 @@ def centre_by_symmetry(projections: FloatArray, angles_rad: FloatArray) -> Centr
     ----------
     Vo et al., Opt. Express 22, 19078 (2014), doi:10.1364/OE.22.019078, as coded in algotom.
     """
-    from algotom.prep.calculation import find_center_vo  # noqa: PLC0415 (numba: a second to import)
+    from algotom.prep.calculation import find_center_vo
 
     span = float(np.ptp(angles_rad))
     if span < np.deg2rad(150):

@@ -159,9 +159,7 @@ def air_offset(values: NDArray[np.float32], *, columns: int) -> NDArray[np.float
         No such columns.
     """
     if not 1 <= columns <= values.shape[2] // 2:
-        message = (
-            f"Air margin of {columns} columns asked of frames with {values.shape[2]}; use 1 to half of them."
-        )
+        message = f"Air margin of {columns} columns asked of frames with {values.shape[2]}; use 1 to half of them."
         raise DataError(message)
     outer = np.concatenate([values[..., :columns], values[..., -columns:]], axis=2)
     return np.asarray(np.median(outer, axis=(1, 2)), dtype=np.float32)  # (angle,)
@@ -255,10 +253,7 @@ def _reference(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | No
 def _require_light(frames: Frames, light: NDArray[np.float32]) -> None:
     flats = f"{frames.source}: dataset '{frames.datasets[1]}'"
     # The median of all projections is only worth its time for placeholders.
-    if (
-        np.all(frames.flats == 1)
-        and (typical := float(np.median(frames.projections))) > MAX_PLACEHOLDER_COUNTS
-    ):
+    if np.all(frames.flats == 1) and (typical := float(np.median(frames.projections))) > MAX_PLACEHOLDER_COUNTS:
         message = (
             f"{flats} holds only ones (no flats were recorded) while the projections have {typical:.0f} "
             "counts, which cannot be normalised. Copy the flats of a neighbouring energy into the file, or "

@@ -68,7 +68,7 @@ def make_engine(name: EngineName = "auto", *, filter_name: FilterName = "ramlak"
         message = f"Engine {name!r} is not known. Use auto, fourier or tomopy."
         raise DataError(message)
     if name == "fourier" or (name == "auto" and not tomopy_available()):
-        from xanesmap.reconstruct.fourier import FourierEngine  # noqa: PLC0415
+        from xanesmap.reconstruct.fourier import FourierEngine
 
         return FourierEngine(filter_name=filter_name, threads=threads)
     if not tomopy_available():
@@ -77,6 +77,6 @@ def make_engine(name: EngineName = "auto", *, filter_name: FilterName = "ramlak"
             "(environment.yml does), or use --engine fourier."
         )
         raise DataError(message)
-    from xanesmap.reconstruct.gridrec import TomopyEngine  # noqa: PLC0415
+    from xanesmap.reconstruct.gridrec import TomopyEngine
 
     return TomopyEngine(filter_name=filter_name, threads=threads)

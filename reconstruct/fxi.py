@@ -65,9 +65,7 @@ class FxiTomogram:
             Rows outside the detector, or a file that cannot be read or has changed since it was opened.
         """
         if not 0 <= start < stop <= self.n_rows:
-            message = (
-                f"{self.source}: rows {start} to {stop} asked of a detector with rows 0 to {self.n_rows}."
-            )
+            message = f"{self.source}: rows {start} to {stop} asked of a detector with rows 0 to {self.n_rows}."
             raise DataError(message)
         expected = (self.angles_rad.size, self.n_flats, self.n_darks)
         with open_hdf5(self.source) as file:
@@ -270,9 +268,7 @@ def write_fxi(
             for name, value in {**counts, **medians, "angle": angles, **scalars, **position}.items():
                 file.create_dataset(name, data=value)
     except OSError as error:
-        message = (
-            f"{path}: cannot be written ({error}). Check the folder, its permissions and the free space."
-        )
+        message = f"{path}: cannot be written ({error}). Check the folder, its permissions and the free space."
         raise DataError(message) from error
 
 
@@ -306,9 +302,7 @@ def _projection_shape(file: h5py.File, *, path: Path) -> tuple[int, int, int]:
     return n_angles, n_rows, n_columns
 
 
-def _count_frames(
-    file: h5py.File, name: str, frame_shape: tuple[int, int], *, path: Path, notes: list[str]
-) -> int:
+def _count_frames(file: h5py.File, name: str, frame_shape: tuple[int, int], *, path: Path, notes: list[str]) -> int:
     images = find_dataset(file, name, path=path)
     _require_numbers(images, name, path=path)
     shape = tuple(int(length) for length in images.shape)

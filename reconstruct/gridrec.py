@@ -76,7 +76,12 @@ class TomopyEngine:
 
 
 def _gridrec(
-    sinograms: NDArray[np.float32], angles_rad: FloatArray, *, centre: float, filter_name: str, threads: int | None
+    sinograms: NDArray[np.float32],
+    angles_rad: FloatArray,
+    *,
+    centre: float,
+    filter_name: str,
+    threads: int | None,
 ) -> NDArray[np.float32]:
     """Gridrec on padded rows, its axis moved to the middle of the slice; `(slice, n_u, n_u)`, gain not corrected."""
     n_u = sinograms.shape[-1]
@@ -95,9 +100,7 @@ def _gridrec(
     return np.asarray(slices, np.float32)
 
 
-def _pad_and_move_axis(
-    sinograms: NDArray[np.float32], angles_rad: FloatArray
-) -> tuple[NDArray[np.float32], int]:
+def _pad_and_move_axis(sinograms: NDArray[np.float32], angles_rad: FloatArray) -> tuple[NDArray[np.float32], int]:
     """Zero-padded rows, and the padded column of detector column 0.
 
     Gridrec puts the rotation axis of an `n_u` wide slice at column `ceil(n_u / 2)` and row `n_u - 1 - ceil(n_u / 2)`.
@@ -131,10 +134,10 @@ def _gain_map(n_u: int) -> NDArray[np.float32]:
     return np.asarray(np.outer(along_x[::-1], along_x) / at_axis, np.float32)
 
 
-def _gain_profile(x: NDArray[np.float64], parameters: NDArray[np.float64], *, length: int) -> NDArray[np.float64]:
+def _gain_profile(x: FloatArray, parameters: NDArray[np.float64], *, length: int) -> NDArray[np.float64]:
     """Even polynomial of fourth order in distance over transform length, about a point some pixels off the axis."""
     middle, *coefficients = parameters
-    return np.polynomial.polynomial.polyval(((x - middle) / length) ** 2, coefficients)
+    return np.asarray(np.polynomial.polynomial.polyval(((x - middle) / length) ** 2, coefficients), np.float64)
 
 
 def _transform_length(n_u: int) -> int:
@@ -158,7 +161,11 @@ def _gain_parameters() -> NDArray[np.float64]:
     slices = _gridrec(sinograms.astype(np.float32), angles, centre=centre, filter_name="ramlak", threads=None)
     measured = np.array([_spot_mass(image, columns, x) for image, x in zip(slices, distance, strict=True)])
     length = _transform_length(_GAIN_SIZE)
-    fitted = least_squares(lambda p: _gain_profile(distance, p, length=length) - measured, [0, 1, 1, 1])
+
+    def misfit(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.asarray(_gain_profile(distance, parameters, length=length) - measured, np.float64)
+
+    fitted = least_squares(misfit, [0, 1, 1, 1])
     parameters: NDArray[np.float64] = fitted.x
     return parameters
 

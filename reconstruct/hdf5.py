@@ -67,9 +67,7 @@ def find_dataset(file: h5py.File, name: str, *, path: Path) -> h5py.Dataset:
     link = file.get(name, getlink=True)
     if link is None:
         held = ", ".join(sorted(file)) or "nothing"
-        message = (
-            f"{path}: dataset '{name}' is missing; the file holds {held}. Export the scan again with it."
-        )
+        message = f"{path}: dataset '{name}' is missing; the file holds {held}. Export the scan again with it."
         raise DataError(message)
     if isinstance(link, h5py.ExternalLink):
         _require_inside(path.parent / link.filename, path=path, name=name)
@@ -136,9 +134,7 @@ def _require_inside(target: Path, *, path: Path, name: str) -> None:
         raise DataError(message)
     if not resolved.is_file():
         # HDF5 would silently deliver fill values for a virtual dataset whose source is gone.
-        message = (
-            f"{path}: dataset '{name}' is kept in {target}, which does not exist. Copy that file as well."
-        )
+        message = f"{path}: dataset '{name}' is kept in {target}, which does not exist. Copy that file as well."
         raise DataError(message)
 
 

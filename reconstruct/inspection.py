@@ -86,9 +86,7 @@ def find_edge(energies_ev: NDArray[np.floating[Any]]) -> tuple[str, float] | Non
     for level in ("K", "L3"):
         inside = [(name, ev) for name, ev in _edges(level) if energies_ev[0] < ev < energies_ev[-1]]
         if inside:
-            return max(
-                inside, key=lambda edge: np.count_nonzero(np.abs(energies_ev - edge[1]) < EDGE_WINDOW_EV)
-            )
+            return max(inside, key=lambda edge: np.count_nonzero(np.abs(energies_ev - edge[1]) < EDGE_WINDOW_EV))
     return None
 
 

@@ -38,9 +38,7 @@ def spline_coefficients(images: FloatArray) -> FloatArray:
     Unser, IEEE Signal Process. Mag. 16, 22 (1999), doi:10.1109/79.799930.
     """
     along_v = ndimage.spline_filter1d(images, order=3, axis=-2, output=np.float32, mode="mirror")
-    coefficients: FloatArray = ndimage.spline_filter1d(
-        along_v, order=3, axis=-1, output=np.float32, mode="mirror"
-    )
+    coefficients: FloatArray = ndimage.spline_filter1d(along_v, order=3, axis=-1, output=np.float32, mode="mirror")
     return coefficients
 
 
@@ -65,9 +63,7 @@ def place_image(
     `(..., v, u)` float32 mean over each detector pixel; 0 where the detector looks past the fine grid.
     """
     rows, columns = (
-        pixel_weights(
-            n // supersampling, supersampling=supersampling, shift_px=d, magnification=magnification
-        )
+        pixel_weights(n // supersampling, supersampling=supersampling, shift_px=d, magnification=magnification)
         for n, d in zip(coefficients.shape[-2:], shift_px, strict=True)
     )
     image: FloatArray = rows @ coefficients @ columns.T  # (v, s v) (s v, s u) (s u, u)

@@ -167,9 +167,7 @@ def make_phantom(
         If the volume is too small for five particles or the supersampling is below one.
     """
     _check(shape, supersampling)
-    rng = np.random.default_rng(
-        [seed, 0x7068616E]
-    )  # the second number keeps this stream apart from the noise's
+    rng = np.random.default_rng([seed, 0x7068616E])  # the second number keeps this stream apart from the noise's
     fine = np.zeros((len(PHASES), *(n * supersampling for n in shape)), dtype=np.float32)
     labels = np.zeros(shape, dtype=np.int32)
     for number, particle in enumerate(_particles(shape, rng), start=1):
@@ -240,15 +238,12 @@ def _random_centres(
 def _particles(shape: tuple[int, int, int], rng: np.random.Generator) -> Iterator[_Particle]:
     centres, radii = _places(shape, rng)
     for kind, centre, radius in zip(PLACED_KINDS, centres, radii, strict=True):
-        reach = radius / (
-            1.0 + MODES * MODE_AMPLITUDE
-        )  # the modes may add up: never leave the enclosing sphere
+        reach = radius / (1.0 + MODES * MODE_AMPLITUDE)  # the modes may add up: never leave the enclosing sphere
         axes = reach * rng.uniform([0.8, 0.85, 1.0], [0.9, 1.0, 1.0])
         outline = _surface(centre, axes, rng)
         core = _surface(_inside(centre, axes, 0.25, rng), axes * rng.uniform(0.5, 0.85, 3), rng)
         pores = tuple(
-            _surface(_inside(centre, axes, 0.6, rng), radius * rng.uniform(0.08, 0.16, 3), rng)
-            for _ in range(PORES)
+            _surface(_inside(centre, axes, 0.6, rng), radius * rng.uniform(0.08, 0.16, 3), rng) for _ in range(PORES)
         )
         yield _Particle(kind=kind, centre=centre, radius=radius, outline=outline, core=core, pores=pores)
 
@@ -303,9 +298,7 @@ def _fill(
 
 def _fine_points(box: tuple[slice, slice, slice], supersampling: int) -> FloatArray:
     """(3, fine z, y, x) centres of the fine voxels in detector pixels."""
-    axes = [
-        (np.arange(b.start * supersampling, b.stop * supersampling) + 0.5) / supersampling - 0.5 for b in box
-    ]
+    axes = [(np.arange(b.start * supersampling, b.stop * supersampling) + 0.5) / supersampling - 0.5 for b in box]
     return np.stack(np.meshgrid(*axes, indexing="ij")).astype(np.float32)
 
 
@@ -317,9 +310,7 @@ def _signed_distance(surface: _Surface, points: FloatArray, spacing: float) -> F
     direction = unit / np.maximum(radius, np.float32(1e-3))
     level = 1.0 - radius
     for wave, amplitude, phase in zip(surface.waves, surface.amplitudes, surface.phases, strict=True):
-        level += np.float32(amplitude) * np.cos(
-            np.tensordot(wave.astype(np.float32), direction, 1) + np.float32(phase)
-        )
+        level += np.float32(amplitude) * np.cos(np.tensordot(wave.astype(np.float32), direction, 1) + np.float32(phase))
     steepness = np.sqrt(sum(g**2 for g in np.gradient(level, spacing)))
     distance: FloatArray = level / np.maximum(steepness, np.float32(1e-4))
     return distance

@@ -102,9 +102,7 @@ def plan_noise(angles_rad: FloatArray, *, n_u: int, filter_name: FilterName = "r
     )
 
 
-def voxel_variance(
-    variance: FloatArray, flat_variance: FloatArray, plan: NoisePlan, *, centre: float
-) -> VoxelVariance:
+def voxel_variance(variance: FloatArray, flat_variance: FloatArray, plan: NoisePlan, *, centre: float) -> VoxelVariance:
     """Variance of the reconstructed attenuation.
 
     Parameters
@@ -158,14 +156,17 @@ def spread_to_pixels(
     scale = (len(plan.coordinates) - 1) / max(plan.n_u - 1, 1)
     matrix = _interpolation_matrix(np.arange(plan.n_u) * scale, len(plan.coordinates)).astype(np.float32)
     coarse = np.tensordot(row_matrix, counting, axes=1).astype(np.float32)
-    total: NDArray[np.float32] = matrix @ coarse @ matrix.T
+    total: NDArray[np.float32] = np.asarray(matrix @ coarse @ matrix.T, np.float32)
     total += _along_radius((row_matrix @ ring).astype(np.float32), n_u=plan.n_u)
     return total
 
 
 def _interpolation_matrix(positions: FloatArray, n_nodes: int) -> NDArray[np.float64]:
     """`(position, node)` weights of linear interpolation between equidistant nodes, constant beyond the ends."""
-    return np.maximum(0, 1 - np.abs(np.clip(positions, 0, n_nodes - 1)[:, None] - np.arange(n_nodes)))
+    weights: NDArray[np.float64] = np.maximum(
+        0, 1 - np.abs(np.clip(positions, 0, n_nodes - 1)[:, None] - np.arange(n_nodes))
+    )
+    return weights
 
 
 def _angle_groups(angles_rad: FloatArray) -> NDArray[np.intp]:

@@ -91,9 +91,7 @@ def _inventory(entries: Sequence[Path]) -> str:
 
 def _refuse_no_match(item: str) -> None:
     if glob.has_magic(item):
-        message = (
-            f"{item}: no file matches this pattern. Check the folder, and quote the pattern in the shell."
-        )
+        message = f"{item}: no file matches this pattern. Check the folder, and quote the pattern in the shell."
     else:
         message = f"{item}: there is no such file or folder. Check the path."
     raise DataError(message)

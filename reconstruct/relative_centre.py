@@ -88,9 +88,7 @@ def _move_columns(frames: NDArray[np.float32], offset: float) -> NDArray[np.floa
     return np.asarray(spline_shift(frames, (0, 0, offset), order=1, mode="nearest"), np.float32)
 
 
-def _displacement(
-    frames: NDArray[np.float32], components: NDArray[np.float32], offset: float
-) -> tuple[float, float]:
+def _displacement(frames: NDArray[np.float32], components: NDArray[np.float32], offset: float) -> tuple[float, float]:
     """Step still missing in the offset of one energy, and its standard deviation, pixels.
 
     Least squares on all pixels for the amount of each component, an air level and the displacement; the derivative

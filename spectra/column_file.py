@@ -59,9 +59,7 @@ def read_columns(path: Path) -> ColumnFile:
     """
     header, rows = _split_header(path, _read_lines(path))
     if not rows:
-        message = (
-            f"{path} has no row of numbers; give a text file with the energy and the absorption in columns."
-        )
+        message = f"{path} has no row of numbers; give a text file with the energy and the absorption in columns."
         raise DataError(message)
     values = np.array(rows, dtype=np.float64).T  # (column, row)
     return ColumnFile(path=path, names=_column_names(header, n_columns=len(values)), values=values)

@@ -106,9 +106,7 @@ def make_model(
         raise FitError(message)
     labels = _labels(model, names)
     if not (np.isfinite(model.design).all() and np.isfinite(model.weights).all()):
-        message = (
-            f"references ({', '.join(labels)}) or noise hold numbers that are not finite; give finite ones."
-        )
+        message = f"references ({', '.join(labels)}) or noise hold numbers that are not finite; give finite ones."
         raise FitError(message)
     _check_determined(model, labels)
     return model
@@ -134,9 +132,7 @@ def amount_covariance(model: CombinationModel, variance: FloatArray) -> FloatArr
 def _weights(noise: ArrayLike) -> FloatArray:
     sigma = np.asarray(noise, dtype=np.float64)
     if not (sigma > 0).all():
-        message = (
-            "the noise of an energy is zero, negative or not a number; give a positive standard deviation."
-        )
+        message = "the noise of an energy is zero, negative or not a number; give a positive standard deviation."
         raise FitError(message)
     return 1.0 / sigma**2
 

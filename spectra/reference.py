@@ -182,9 +182,7 @@ def sample_references(
     """
     names = [reference.name for reference in references]
     if not names or len(set(names)) < len(names):
-        message = (
-            f"references with different names are needed, found {names or 'none'}; name each phase once."
-        )
+        message = f"references with different names are needed, found {names or 'none'}; name each phase once."
         raise DataError(message)
     energies = np.asarray(energies_ev, dtype=np.float64) + energy_offset_ev
     for reference in references:
@@ -224,9 +222,7 @@ def _split_source(source: str | Path) -> tuple[Path, str | None]:
 def _column_index(table: ColumnFile, column: str | None) -> int:
     choices = ", ".join(table.names[1:])
     if len(table.names) < 2:
-        message = (
-            f"{table.path} has one column of numbers; give two, the energy and the normalised absorption."
-        )
+        message = f"{table.path} has one column of numbers; give two, the energy and the normalised absorption."
         raise DataError(message)
     if column is None and table.path.suffix.lower() == ".nor" and len(table.names) > 2:
         message = (

@@ -40,9 +40,9 @@ class _Options:
 _OPTIONS = _Options()
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 (typer calls it with the flag)
+def _version(asked: bool) -> None:
     if asked:
-        from xanesmap import __version__  # noqa: PLC0415
+        from xanesmap import __version__
 
         typer.echo(f"xanesmap {__version__}")
         raise typer.Exit
@@ -70,12 +70,13 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
     photons: Annotated[float | None, typer.Option(help="Photons per pixel and frame.")] = None,
     disturb: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE, such as jitter_px=1 or energy_offset_ev=1.5; repeatable.")
+        list[str] | None,
+        typer.Option(help="NAME=VALUE, such as jitter_px=1 or energy_offset_ev=1.5; repeatable."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulated scan.")] = False,
 ) -> None:
     """Write a simulated beamline scan with its exact truth beside it."""
-    from xanesmap.phasemap.simulation import simulate_scan  # noqa: PLC0415
+    from xanesmap.phasemap.simulation import simulate_scan
 
     overrides = {} if photons is None else {"photons": photons}
     with progress_bars(_console()) as progress:
@@ -99,9 +100,9 @@ def info(
     sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
 ) -> None:
     """Print what a scan holds and what looks wrong with it."""
-    from xanesmap.reconstruct.inspection import inspect_scan  # noqa: PLC0415
-    from xanesmap.reconstruct.readers import open_scan  # noqa: PLC0415
-    from xanesmap.viewers.tables import energies_table, scan_summary  # noqa: PLC0415
+    from xanesmap.reconstruct.inspection import inspect_scan
+    from xanesmap.reconstruct.readers import open_scan
+    from xanesmap.viewers.tables import energies_table, scan_summary
 
     opened = open_scan(scan if len(scan) > 1 else scan[0], sort_energies=sort_energies)
     report = inspect_scan(opened)
@@ -143,13 +144,11 @@ def run(
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Fraction from which a voxel is one phase.")] = None,
     threads: Annotated[int | None, typer.Option(help="Threads; all cores when not given.")] = None,
-    sort_energies: Annotated[
-        bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")
-    ] = None,
+    sort_energies: Annotated[bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")] = None,
     overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")] = None,
 ) -> None:
     """Make the phase map of a scan."""
-    from xanesmap.phasemap.pipeline import run as run_job  # noqa: PLC0415
+    from xanesmap.phasemap.pipeline import run as run_job
 
     flags: dict[str, Any] = {
         "out": out,
@@ -188,8 +187,8 @@ def figures(
     dpi: Annotated[int, typer.Option(min=50, max=1200, help="Resolution of the pictures.")] = 200,
 ) -> None:
     """Draw slices, labels, spectra, histograms and error bars of a result."""
-    from xanesmap.phasemap.result import open_result  # noqa: PLC0415
-    from xanesmap.viewers.figures import save_figures  # noqa: PLC0415
+    from xanesmap.phasemap.result import open_result
+    from xanesmap.viewers.figures import save_figures
 
     opened = open_result(result)
     for path in save_figures(opened, out or result.with_name(result.stem + "_figures"), dpi=dpi):
@@ -203,8 +202,8 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
 ) -> None:
     """Simulate a scan, map its phases, compare with the truth and draw the figures."""
-    from xanesmap.viewers.demonstration import demonstrate  # noqa: PLC0415
-    from xanesmap.viewers.tables import accuracy_table  # noqa: PLC0415
+    from xanesmap.viewers.demonstration import demonstrate
+    from xanesmap.viewers.tables import accuracy_table
 
     with progress_bars(_console()) as progress:
         shown = demonstrate(out, preset=preset, seed=seed, progress=progress)
@@ -217,7 +216,7 @@ def demo(
 
 
 def _report(result: Any) -> None:
-    from xanesmap.viewers.tables import phases_table  # noqa: PLC0415
+    from xanesmap.viewers.tables import phases_table
 
     for warning in result.warnings:
         typer.echo(f"Note: {warning}")
@@ -261,7 +260,7 @@ def main() -> None:
         _fail(error, f"Error: {error}", code=_BAD_INPUT)
     except MemoryError as error:
         _fail(error, "Error: out of memory. Give a smaller --memory, or --no-keep-mu.", code=_BAD_INPUT)
-    except Exception as error:  # noqa: BLE001 (the last resort: a user at a beamline gets a sentence, never a traceback)
+    except Exception as error:
         text = f"Unexpected {type(error).__name__}: {error}. This is a defect; run again with --debug and report it."
         _fail(error, text, code=_UNEXPECTED)
 

@@ -170,17 +170,13 @@ def _draw_fractions(axes: Axes, result: PhaseMap, phase: int) -> None:
     counted = histogram(result, "fraction", edges=_FRACTION_EDGES, phase=phase)
     centres = (counted.edges[1:] + counted.edges[:-1]) / 2
     colours = fraction_map(result.phases, phase)(np.clip(centres, 0, 1))
-    axes.bar(
-        centres, counted.counts, width=np.diff(counted.edges), color=colours, edgecolor="#606060", lw=0.3
-    )
+    axes.bar(centres, counted.counts, width=np.diff(counted.edges), color=colours, edgecolor="#606060", lw=0.3)
     axes.set(xlim=(counted.edges[0], counted.edges[-1]), ylabel="voxels")
     axes.set_xlabel(f"fraction {formula_text(result.phases[phase])}")
     axes.set_ylim(0, 1.35 * max(counted.counts.max(), 1))
     if counted.beyond:
         note = f"{counted.beyond} of {counted.total} voxels lie outside this range"
-        axes.annotate(
-            note, (1, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points", ha="right"
-        )
+        axes.annotate(note, (1, 1), xytext=(0, 3), xycoords="axes fraction", textcoords="offset points", ha="right")
     _mark_thresholds(axes, result, phase)
 
 
@@ -241,9 +237,7 @@ def _draw_sigmas(axes: Axes, result: PhaseMap, *, upper: float) -> None:
         counted = histogram(result, "fraction_sigma", edges=edges, phase=phase)
         colour = phase_colours(result.phases)[phase] if len(result.phases) > 2 else "#4d4d4d"
         name = formula_text(result.phases[phase])
-        label = (
-            f"{name}: median {counted.median:.3g}, {counted.beyond} of {counted.total} voxels above the range"
-        )
+        label = f"{name}: median {counted.median:.3g}, {counted.beyond} of {counted.total} voxels above the range"
         axes.stairs(counted.counts, counted.edges, color=colour, label=label)
         axes.axvline(counted.median, color=colour, linestyle="--", linewidth=0.8)
     axes.set(xlim=(0, upper), xlabel="σ of the fraction (one standard deviation)", ylabel="voxels")

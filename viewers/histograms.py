@@ -32,9 +32,7 @@ class Histogram:
         return float(np.interp(cumulative[-1] / 2, cumulative, self.edges))
 
 
-def histogram(
-    result: PhaseMap, name: str, *, edges: NDArray[np.floating], phase: int | None = None
-) -> Histogram:
+def histogram(result: PhaseMap, name: str, *, edges: NDArray[np.floating], phase: int | None = None) -> Histogram:
     """Count the values of a map inside the mask.
 
     Parameters

@@ -85,9 +85,7 @@ def label_spectra(result: PhaseMap) -> list[LabelSpectrum]:
 def _labelled_blocks(result: PhaseMap) -> list[Block]:
     labels = result.levels("phase_labels")[0]
     holding = [
-        block
-        for block in result.blocks(rows=_BLOCK_EDGE, columns=_BLOCK_EDGE)
-        if np.asarray(labels[block]).any()
+        block for block in result.blocks(rows=_BLOCK_EDGE, columns=_BLOCK_EDGE) if np.asarray(labels[block]).any()
     ]
     step = max(1, -(-len(holding) // MAX_BLOCKS))
     return holding[::step]

@@ -76,9 +76,7 @@ def axes_at(figure: Figure, left: float, top: float, width: float, height: float
     """Axes placed in millimetres from the left and the upper edge of the figure."""
     page_width, page_height = (float(inch) * _MM_PER_INCH for inch in figure.get_size_inches())
     bottom = page_height - top - height
-    return figure.add_axes(
-        (left / page_width, bottom / page_height, width / page_width, height / page_height)
-    )
+    return figure.add_axes((left / page_width, bottom / page_height, width / page_width, height / page_height))
 
 
 def letter(axes: Axes, index: int) -> None:

@@ -16,7 +16,19 @@ from xanesmap.reconstruct.scan_report import EnergyReport, ScanReport
 def energies_table(report: ScanReport) -> Table:
     """One line per energy of a scan."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    titles = ("file", "energy", "angles", "range", "frame", "pixel", "flats", "darks", "counts", "photons", "bad")
+    titles = (
+        "file",
+        "energy",
+        "angles",
+        "range",
+        "frame",
+        "pixel",
+        "flats",
+        "darks",
+        "counts",
+        "photons",
+        "bad",
+    )
     units = ("", "eV", "", "deg", "v x u", "nm", "", "", "ADU", "1/pixel", "%")
     for title, unit in zip(titles, units, strict=True):
         table.add_column(f"{title}\n{unit}", justify="left" if title == "file" else "right", no_wrap=True)
@@ -60,7 +72,13 @@ def scan_summary(report: ScanReport) -> list[str]:
 def phases_table(result: PhaseMap) -> Table:
     """Volume and composition of every phase label of a result."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("phase", "voxels", "volume\num^3", "share\n%", *(f"mean fraction\nof {p}" for p in result.phases)):
+    for title in (
+        "phase",
+        "voxels",
+        "volume\num^3",
+        "share\n%",
+        *(f"mean fraction\nof {p}" for p in result.phases),
+    ):
         table.add_column(title, justify="left" if title == "phase" else "right")
     rows = result.summary().rows
     total = sum(row.volume_um3 for row in rows) or float("nan")

@@ -84,9 +84,7 @@ def test_a_large_file_is_known_by_its_ends_and_the_checksum_says_so(tmp_path, mo
 
 
 def test_a_missing_input_is_a_sentence(tmp_path):
-    with pytest.raises(
-        DataError, match=r"cannot read input file '.*gone.h5' for its checksum \(No such file"
-    ):
+    with pytest.raises(DataError, match=r"cannot read input file '.*gone.h5' for its checksum \(No such file"):
         file_identity(tmp_path / "gone.h5")
 
 

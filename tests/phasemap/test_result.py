@@ -159,8 +159,7 @@ def test_the_standard_error_covers_the_scatter_of_independent_voxels(tmp_path):
         rows = open_result(write(tmp_path / f"{seed}.zarr", make_maps(seed))).summary().rows
         truths = (0.9, 0.2, 0.5)
         deviations += [
-            (row.mean_fraction[0] - truth) / row.standard_error[0]
-            for row, truth in zip(rows, truths, strict=True)
+            (row.mean_fraction[0] - truth) / row.standard_error[0] for row, truth in zip(rows, truths, strict=True)
         ]
     # The standard deviation of 36 normal numbers is 1 within 1 / sqrt(72) = 0.12: four of those.
     assert np.std(deviations) == pytest.approx(1, abs=0.48)

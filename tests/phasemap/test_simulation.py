@@ -123,11 +123,7 @@ def test_displacements_in_the_files_are_those_of_the_truth(tmp_path):
 
     for index, (before, after) in enumerate(zip(still.files, moved.files, strict=True)):
         at_rest, displaced = (_centre_of_mass(optical_depth(path)) for path in (before, after))
-        expected = (
-            middle
-            + moved.truth.magnification[index] * (at_rest - middle)
-            + moved.truth.displacement_px[index]
-        )
+        expected = middle + moved.truth.magnification[index] * (at_rest - middle) + moved.truth.displacement_px[index]
         # noise 1e-3 per pixel x lever arm 15 x sqrt(1395 pixels) over a mass above 40: 0.014 px per image
         np.testing.assert_allclose(displaced, expected, atol=5 * 0.02)
     assert np.abs(moved.truth.displacement_px).max() > 1.0

@@ -250,9 +250,7 @@ def test_mu_and_particles_are_left_out_when_not_kept(tmp_path):
 
 def test_a_table_is_plain_csv_with_its_header(tmp_path):
     with make_writer(tmp_path / "r.zarr") as writer:
-        writer.add_table(
-            "phases", ["label", "volume (um^3)"], [["a, b", np.float64(0.25)], ["c", np.int64(3)]]
-        )
+        writer.add_table("phases", ["label", "volume (um^3)"], [["a, b", np.float64(0.25)], ["c", np.int64(3)]])
         writer.write_slab(0, 13, **random_maps())
         writer.finish()
     with (tmp_path / "r.zarr/tables/phases.csv").open(newline="", encoding="utf-8") as file:
@@ -260,9 +258,7 @@ def test_a_table_is_plain_csv_with_its_header(tmp_path):
 
 
 def test_root_attributes_are_standard_json_and_tell_what_was_given(tmp_path):
-    with make_writer(
-        tmp_path / "r.zarr", attributes={"engine": {"name": "fourier"}, "bad": math.nan}
-    ) as writer:
+    with make_writer(tmp_path / "r.zarr", attributes={"engine": {"name": "fourier"}, "bad": math.nan}) as writer:
         writer.write_slab(0, 13, **random_maps())
         writer.finish({"warnings": ["few flats"], "fit": {"design": np.eye(2)}})
 
@@ -475,9 +471,7 @@ def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch):
 
 def test_a_disk_too_small_is_refused_before_the_work_naming_need_and_room(tmp_path, monkeypatch):
     monkeypatch.setattr(destination.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(
-        DataError, match=r"may need 0.0131 GB, but 1e-06 GB are free in '.*'; free some space"
-    ):
+    with pytest.raises(DataError, match=r"may need 0.0131 GB, but 1e-06 GB are free in '.*'; free some space"):
         make_writer(tmp_path / "r.zarr", shape=(64, 64, 64))
     assert list(tmp_path.iterdir()) == []
 
@@ -494,9 +488,7 @@ def test_the_estimate_of_the_size_is_that_of_the_arrays(tmp_path):
         (errno.EROFS, r"writing result '.*r.zarr' was refused"),
     ],
 )
-def test_a_disk_that_fails_during_the_work_is_a_sentence_and_leaves_nothing(
-    tmp_path, monkeypatch, number, text
-):
+def test_a_disk_that_fails_during_the_work_is_a_sentence_and_leaves_nothing(tmp_path, monkeypatch, number, text):
     def fail(*_):
         raise OSError(number, "no", "chunk")
 

@@ -39,9 +39,7 @@ def test_what_was_written_is_read_back_exactly(truth, tmp_path):
     back = load_truth(tmp_path / "truth.h5")
 
     for field in fields(Truth):
-        np.testing.assert_array_equal(
-            getattr(back, field.name), getattr(truth, field.name), err_msg=field.name
-        )
+        np.testing.assert_array_equal(getattr(back, field.name), getattr(truth, field.name), err_msg=field.name)
     assert back.fraction.dtype == np.float32
     assert back.mask.dtype == np.bool_
 
@@ -68,9 +66,7 @@ def test_interior_takes_layers_off_all_particles_of_a_kind(truth):
     both = (truth.particle == 1) | (truth.particle == 2)
 
     np.testing.assert_array_equal(truth.interior("core-shell", erosion=0), both)
-    np.testing.assert_array_equal(
-        truth.interior("core-shell", erosion=2), ndimage.binary_erosion(both, iterations=2)
-    )
+    np.testing.assert_array_equal(truth.interior("core-shell", erosion=2), ndimage.binary_erosion(both, iterations=2))
     np.testing.assert_allclose(truth.fraction[0][truth.interior("LiFePO4")], 1.0)
 
 

@@ -34,6 +34,10 @@ def asymmetric_discs():
     """Three discs that no mirror image or rotation maps onto themselves, scaled to `n` pixels."""
 
     def make(n):
-        return Discs((0.14 * n, 0.2 * n, 0.05 * n, 1.0), (0.09 * n, -0.15 * n, 0.2 * n, 2.0), (0.08 * n, -0.1 * n, -0.25 * n, 0.5))
+        return Discs(
+            (0.14 * n, 0.2 * n, 0.05 * n, 1.0),
+            (0.09 * n, -0.15 * n, 0.2 * n, 2.0),
+            (0.08 * n, -0.1 * n, -0.25 * n, 0.5),
+        )
 
     return make

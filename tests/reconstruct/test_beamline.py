@@ -91,9 +91,7 @@ def test_every_projection_holds_the_mass_of_the_object(shape):
     lines = project_phases(phantom.fine, ANGLES, supersampling=2, pixel_size_um=0.5)
     mass = image_still(lines).sum(axis=(2, 3))  # (phase, angle)
 
-    np.testing.assert_allclose(
-        mass, 0.5 * phantom.occupancy.sum(axis=(1, 2, 3))[:, None] * np.ones(24), rtol=1e-4
-    )
+    np.testing.assert_allclose(mass, 0.5 * phantom.occupancy.sum(axis=(1, 2, 3))[:, None] * np.ones(24), rtol=1e-4)
 
 
 @pytest.mark.parametrize("n", [40, 41])
@@ -101,16 +99,12 @@ def test_every_projection_holds_the_mass_of_the_object(shape):
 def test_a_spot_is_seen_where_the_house_geometry_puts_it(n, supersampling):
     z, y, x = 9.3, 25.2, 12.4
     spot = np.exp(-(radius_from((z, y, x), (20, n, n), supersampling) ** 2) / (2 * 1.5**2))
-    lines = project_phases(
-        spot[None].astype(np.float32), ANGLES, supersampling=supersampling, pixel_size_um=1.0
-    )
+    lines = project_phases(spot[None].astype(np.float32), ANGLES, supersampling=supersampling, pixel_size_um=1.0)
     v, u = centre_of_mass(image_still(lines)[0])
     middle = (n - 1) / 2
 
     np.testing.assert_allclose(v, z, atol=2e-3)
-    np.testing.assert_allclose(
-        u, middle + (x - middle) * np.cos(ANGLES) - (y - middle) * np.sin(ANGLES), atol=5e-3
-    )
+    np.testing.assert_allclose(u, middle + (x - middle) * np.cos(ANGLES) - (y - middle) * np.sin(ANGLES), atol=5e-3)
 
 
 def test_shifts_centre_and_magnification_move_the_image_as_told():

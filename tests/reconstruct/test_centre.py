@@ -75,13 +75,13 @@ def test_object_cut_by_the_field_is_centred_by_symmetry(asymmetric_discs):
 
 def test_symmetry_needs_most_of_a_half_turn():
     angles = np.deg2rad(np.arange(0, 100, 2.0))
-    with pytest.raises(DataError, match="angles span 98 degrees only.*Give --centre"):
+    with pytest.raises(DataError, match=r"angles span 98 degrees only.*Give --centre"):
         centre_by_symmetry(np.ones((50, 2, 32), np.float32), angles)
 
 
 def test_noise_alone_is_refused():
     frames = np.random.default_rng(0).normal(scale=0.01, size=(30, 16, 64)).astype(np.float32)
-    with pytest.raises(DataError, match="No object stands out of the noise"):
+    with pytest.raises(DataError, match=r"No object stands out of the noise"):
         find_centre(frames, ANGLES[:30])
 
 
@@ -98,8 +98,7 @@ def two_component_scan(make_discs, n_u, centres, *, noise, seed=0):
     scan = []
     for energy, centre in enumerate(centres):
         lines = sum(
-            0.004 * spectra[k, energy] * discs.sinogram(ANGLES, n_u, centre)
-            for k, discs in enumerate((first, second))
+            0.004 * spectra[k, energy] * discs.sinogram(ANGLES, n_u, centre) for k, discs in enumerate((first, second))
         )
         scan.append((lines[:, None] + rng.normal(scale=noise, size=(len(ANGLES), 20, n_u))).astype(np.float32))
     return scan, np.linalg.pinv(spectra.T)
@@ -118,6 +117,8 @@ def test_energies_are_centred_together_far_below_the_noise_of_one(n_u, asymmetri
 
 def test_energies_with_unlike_angles_are_centred_one_by_one(asymmetric_discs):
     centres = 40 + np.array([1.0, -1.0])
-    frames = [stack(asymmetric_discs(80), 80, c, angles=a) for c, a in zip(centres, (ANGLES, ANGLES[:100]), strict=True)]
+    frames = [
+        stack(asymmetric_discs(80), 80, c, angles=a) for c, a in zip(centres, (ANGLES, ANGLES[:100]), strict=True)
+    ]
     found = find_centres(frames, [ANGLES, ANGLES[:100]], unmixing=np.ones((1, 2)))
     np.testing.assert_allclose([estimate.centre for estimate in found], centres, atol=0.12)

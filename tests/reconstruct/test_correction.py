@@ -56,9 +56,7 @@ def smooth_attenuation(shape=(24, 5, 31)):
 
 def test_without_noise_the_attenuation_is_minus_the_logarithm_of_transmission():
     expected = smooth_attenuation()
-    result = attenuate(
-        exact_frames(expected), noise=DetectorNoise(gain=1e-9, read_variance=0.0), zinger_sigma=None
-    )
+    result = attenuate(exact_frames(expected), noise=DetectorNoise(gain=1e-9, read_variance=0.0), zinger_sigma=None)
     assert result.values.dtype == result.variance.dtype == result.flat_variance.dtype == np.float32
     np.testing.assert_allclose(result.values, expected, atol=2e-6)
     assert (result.n_bad, result.n_zingers, result.notes) == (0, 0, ())
@@ -196,9 +194,7 @@ def test_bad_pixels_are_filled_from_neighbours_counted_and_told(stack, value):
 def test_counts_that_are_no_numbers_are_refused_naming_dataset_and_frame(stack, dataset, index, wrong):
     frames = exact_frames(smooth_attenuation())
     getattr(frames, stack)[index, 1, 3] = wrong
-    with pytest.raises(
-        DataError, match=rf"e1\.h5: dataset '{dataset}' holds NaN .* in frame {index} \(1 such"
-    ):
+    with pytest.raises(DataError, match=rf"e1\.h5: dataset '{dataset}' holds NaN .* in frame {index} \(1 such"):
         attenuate(frames, noise=QUIET)
 
 
@@ -244,9 +240,7 @@ def test_a_row_without_a_working_pixel_is_named():
 def test_more_bad_pixels_than_can_be_filled_are_refused():
     frames = changed()
     frames.flats[:, :, 3:6] = 100
-    with pytest.raises(
-        DataError, match=r"e1\.h5: 9\.7 % of the pixels of 'img_tomo' in detector rows 40 to 44"
-    ):
+    with pytest.raises(DataError, match=r"e1\.h5: 9\.7 % of the pixels of 'img_tomo' in detector rows 40 to 44"):
         attenuate(frames, noise=QUIET)
 
 

@@ -157,9 +157,7 @@ def test_missing_wedge_is_symmetric_though_the_end_of_the_rotation_is_not_measur
 
 
 def test_fixed_pattern_has_its_rms_and_half_of_it_is_common_to_all_energies():
-    patterns = np.stack(
-        [fixed_pattern((80, 90), relative=0.01, seed=1, energy_index=e) - 1 for e in range(4)]
-    )
+    patterns = np.stack([fixed_pattern((80, 90), relative=0.01, seed=1, energy_index=e) - 1 for e in range(4)])
 
     # 80 x 90 pixels hold some 600 independent speckles; the two halves may correlate by a few percent
     np.testing.assert_allclose(patterns.std(axis=(1, 2)), 0.01, rtol=0.15)

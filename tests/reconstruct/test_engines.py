@@ -121,13 +121,13 @@ def test_engines_agree_within_one_percent(n, asymmetric_discs):
 
 
 def test_unknown_engine_is_refused_by_name():
-    with pytest.raises(DataError, match="Engine 'astra' is not known. Use auto, fourier or tomopy"):
+    with pytest.raises(DataError, match=r"Engine 'astra' is not known. Use auto, fourier or tomopy"):
         make_engine("astra")
 
 
 @pytest.mark.skipif(HAS_TOMOPY, reason="TomoPy is installed")
 def test_missing_tomopy_says_where_to_get_it():
-    with pytest.raises(DataError, match="not installed here. Install it from conda-forge"):
+    with pytest.raises(DataError, match=r"not installed here. Install it from conda-forge"):
         make_engine("tomopy")
 
 

@@ -4,7 +4,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.filters import angular_weights, filter_response, inscribed_circle, padded_length, ramp_kernel
+from xanesmap.reconstruct.filters import (
+    angular_weights,
+    filter_response,
+    inscribed_circle,
+    padded_length,
+    ramp_kernel,
+)
 
 
 def test_ramp_response_tends_to_the_ideal_ramp():
@@ -22,7 +28,7 @@ def test_squared_ramp_kernel_sums_to_one_twelfth():
 
 
 def test_unknown_filter_is_refused():
-    with pytest.raises(DataError, match="'parzen' is not known. Use one of ramlak"):
+    with pytest.raises(DataError, match=r"'parzen' is not known. Use one of ramlak"):
         filter_response(16, filter_name="parzen")
 
 

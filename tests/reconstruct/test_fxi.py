@@ -61,9 +61,7 @@ def change(path, name, value):
     start_deg=st.floats(-360.0, 360.0),
     pixel_size_nm=st.floats(1.0, 20000.0),
 )
-def test_what_is_written_is_read_back(
-    seed, n_angles, frame, n_flats, n_darks, energy_ev, start_deg, pixel_size_nm
-):
+def test_what_is_written_is_read_back(seed, n_angles, frame, n_flats, n_darks, energy_ev, start_deg, pixel_size_nm):
     stacks = counts(seed, n_angles, frame, n_flats, n_darks)
     angles = start_deg + np.linspace(0.0, 190.0, n_angles)
     with tempfile.TemporaryDirectory() as folder:
@@ -172,9 +170,7 @@ def test_many_threads_read_the_same_files_at_once(tmp_path):
         assert sorted(pool.map(read, range(8))) == list(range(8))
 
 
-@pytest.mark.parametrize(
-    "name", ["Magnification", "Pixel Size", "x_ini", "r_ini", "scan_time", "scan_id", "note"]
-)
+@pytest.mark.parametrize("name", ["Magnification", "Pixel Size", "x_ini", "r_ini", "scan_time", "scan_id", "note"])
 def test_optional_datasets_may_be_absent(fly_scan, name):
     tomogram = open_fxi(change(fly_scan, name, None))
     assert (tomogram.pixel_size_nm is None) == (name == "Pixel Size")

@@ -207,8 +207,6 @@ def test_the_missing_wedge_is_what_a_half_turn_lacks(start, span, n, sense):
     assert missing_wedge_deg(angles) == pytest.approx(missing, abs=1e-6)
 
 
-@pytest.mark.parametrize(
-    "degrees", [np.linspace(0, 180, 91), np.linspace(-30, 330, 181), np.linspace(180, 0, 91)[:-1]]
-)
+@pytest.mark.parametrize("degrees", [np.linspace(0, 180, 91), np.linspace(-30, 330, 181), np.linspace(180, 0, 91)[:-1]])
 def test_a_half_turn_and_a_full_one_lack_nothing(degrees):
     assert missing_wedge_deg(np.deg2rad(degrees)) == 0.0

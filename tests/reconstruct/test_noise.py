@@ -31,10 +31,7 @@ def test_photon_transfer_recovers_gain_and_read_noise(gain, n_flats):
 
 
 def test_three_flats_are_enough_and_unbiased():
-    gains = [
-        estimate_noise(*references(np.random.default_rng(seed), n_flats=3, gain=2.0)).gain
-        for seed in range(8)
-    ]
+    gains = [estimate_noise(*references(np.random.default_rng(seed), n_flats=3, gain=2.0)).gain for seed in range(8)]
     # Standard error per estimate sqrt(2 / (2 * 12288)) = 0.9 %, of the mean of eight 0.32 %.
     assert np.mean(gains) == pytest.approx(2.0, rel=0.012)
 
@@ -64,8 +61,7 @@ def test_zingers_and_hot_pixels_leave_the_estimate_alone():
 @pytest.mark.parametrize("shape", [(1, 512), (7, 101), (33, 64)])
 def test_few_rows_do(shape):
     gains = [
-        estimate_noise(*references(np.random.default_rng(s), n_flats=20, gain=1.0, shape=shape)).gain
-        for s in range(9)
+        estimate_noise(*references(np.random.default_rng(s), n_flats=20, gain=1.0, shape=shape)).gain for s in range(9)
     ]
     error = np.sqrt(2 / (19 * np.prod(shape) * 9))
     assert abs(np.mean(gains) - 1.0) < 4 * error + 0.002
@@ -95,9 +91,7 @@ def projected(rng, *, gain, n_flats, flicker=0.0, n_angles=60, shape=(8, 96), ph
     light = photons * lamp * np.exp(-path) * np.ones((1, shape[0], 1))
     flats, darks = references(rng, n_flats=n_flats, gain=gain, read_sd=read_sd, photons=photons, shape=shape)
     field = 1 + 0.3 * np.cos(np.linspace(0, 9, shape[1]))
-    return Frames(
-        projections=record(rng, light * field, gain=gain, read_sd=read_sd), flats=flats, darks=darks
-    )
+    return Frames(projections=record(rng, light * field, gain=gain, read_sd=read_sd), flats=flats, darks=darks)
 
 
 @pytest.mark.parametrize("gain", [0.5, 2.0])

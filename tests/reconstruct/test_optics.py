@@ -12,8 +12,7 @@ def fine_positions(n: int, supersampling: int) -> np.ndarray:
 
 def gaussian_spot(shape, *, at, supersampling, sigma=2.0):
     v, u = (
-        np.exp(-(((fine_positions(n, supersampling) - c) / sigma) ** 2) / 2)
-        for n, c in zip(shape, at, strict=True)
+        np.exp(-(((fine_positions(n, supersampling) - c) / sigma) ** 2) / 2) for n, c in zip(shape, at, strict=True)
     )
     return np.outer(v, u)
 
@@ -27,9 +26,7 @@ def centre_of_mass(image):
 def test_undisturbed_image_is_the_block_average(supersampling):
     shape = (17, 24)
     fine = np.random.default_rng(1).random([n * supersampling for n in shape])
-    image = place_image(
-        spline_coefficients(fine), supersampling=supersampling, shift_px=(0.0, 0.0), magnification=1.0
-    )
+    image = place_image(spline_coefficients(fine), supersampling=supersampling, shift_px=(0.0, 0.0), magnification=1.0)
     blocks = fine.reshape(shape[0], supersampling, shape[1], supersampling).mean(axis=(1, 3))
 
     np.testing.assert_allclose(image, blocks, atol=2e-6)
@@ -61,16 +58,12 @@ def test_a_spot_lands_where_shift_and_magnification_say(v, u, magnification, sup
     middle = (np.array(shape) - 1) / 2
 
     # cubic splines place a spot of 2 pixels to better than 1e-3 pixel
-    np.testing.assert_allclose(
-        centre_of_mass(image), middle + magnification * (at - middle) + (v, u), atol=2e-3
-    )
+    np.testing.assert_allclose(centre_of_mass(image), middle + magnification * (at - middle) + (v, u), atol=2e-3)
 
 
 def test_magnification_scales_the_area():
     spot = spline_coefficients(gaussian_spot((64, 64), at=(31.5, 31.5), supersampling=2))
-    one, larger = (
-        place_image(spot, supersampling=2, shift_px=(0.0, 0.0), magnification=m).sum() for m in (1.0, 1.04)
-    )
+    one, larger = (place_image(spot, supersampling=2, shift_px=(0.0, 0.0), magnification=m).sum() for m in (1.0, 1.04))
 
     assert larger / one == pytest.approx(1.04**2, rel=1e-4)
 
@@ -94,12 +87,8 @@ def test_weights_of_a_pixel_that_looks_at_the_grid_sum_to_one(n, supersampling, 
 
 def test_leading_axes_are_imaged_alike():
     fine = np.random.default_rng(3).random((2, 24, 30))
-    together = place_image(
-        spline_coefficients(fine), supersampling=2, shift_px=(0.4, -1.2), magnification=0.99
-    )
-    alone = place_image(
-        spline_coefficients(fine[1]), supersampling=2, shift_px=(0.4, -1.2), magnification=0.99
-    )
+    together = place_image(spline_coefficients(fine), supersampling=2, shift_px=(0.4, -1.2), magnification=0.99)
+    alone = place_image(spline_coefficients(fine[1]), supersampling=2, shift_px=(0.4, -1.2), magnification=0.99)
 
     assert together.shape == (2, 12, 15)
     np.testing.assert_allclose(together[1], alone, atol=1e-6)

@@ -30,12 +30,8 @@ def test_block_average_keeps_the_total():
 def test_truth_is_the_mean_of_the_fine_grid(phantom):
     assert phantom.fine.shape == (2, 96, 142, 142)
     assert phantom.occupancy.shape == (2, 48, 71, 71)
-    np.testing.assert_allclose(
-        phantom.fine.sum(axis=(1, 2, 3)), 8 * phantom.occupancy.sum(axis=(1, 2, 3)), rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        phantom.occupancy[:, 20, 30, 40], phantom.fine[:, 40:42, 60:62, 80:82].mean((1, 2, 3))
-    )
+    np.testing.assert_allclose(phantom.fine.sum(axis=(1, 2, 3)), 8 * phantom.occupancy.sum(axis=(1, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(phantom.occupancy[:, 20, 30, 40], phantom.fine[:, 40:42, 60:62, 80:82].mean((1, 2, 3)))
 
 
 def test_fractions_sum_to_one_inside_the_mask_and_are_nan_outside(phantom):
@@ -115,8 +111,7 @@ def test_surfaces_cut_fine_voxels_in_part():
     total = phantom.fine.sum(axis=0)
     cut = np.count_nonzero((total > 0.02) & (total < 0.85))
     sphere_area = sum(
-        4 * np.pi * (3 * 8 * np.count_nonzero(phantom.particle == n) / (4 * np.pi)) ** (2 / 3)
-        for n in range(1, 6)
+        4 * np.pi * (3 * 8 * np.count_nonzero(phantom.particle == n) / (4 * np.pi)) ** (2 / 3) for n in range(1, 6)
     )
 
     assert cut > 0.7 * sphere_area
@@ -137,13 +132,7 @@ def test_same_seed_gives_the_same_object_and_another_seed_another():
 
 
 def test_bulk_arrays_are_single_precision(phantom):
-    assert (
-        phantom.fine.dtype
-        == phantom.occupancy.dtype
-        == phantom.amount.dtype
-        == phantom.fraction.dtype
-        == np.float32
-    )
+    assert phantom.fine.dtype == phantom.occupancy.dtype == phantom.amount.dtype == phantom.fraction.dtype == np.float32
     assert phantom.particle.dtype == np.int32
 
 

@@ -27,10 +27,7 @@ def write_energy(path, energy_ev, frame=(3, 4)):
 
 def write_scan(folder, energies_ev, first_id=9):
     folder.mkdir(exist_ok=True)
-    return [
-        write_energy(folder / f"fly_scan_id_{first_id + i}.h5", energy)
-        for i, energy in enumerate(energies_ev)
-    ]
+    return [write_energy(folder / f"fly_scan_id_{first_id + i}.h5", energy) for i, energy in enumerate(energies_ev)]
 
 
 @pytest.fixture

@@ -21,9 +21,13 @@ def write_table(path, columns, *, header="", delimiter=" "):
     return path
 
 
-@pytest.mark.parametrize(("suffix", "delimiter"), [("csv", ","), ("txt", " "), ("dat", "\t"), ("csv", " , "), ("csv", ";")])
+@pytest.mark.parametrize(
+    ("suffix", "delimiter"), [("csv", ","), ("txt", " "), ("dat", "\t"), ("csv", " , "), ("csv", ";")]
+)
 def test_reads_two_columns_with_any_separator_and_header(tmp_path, suffix, delimiter):
-    path = write_table(tmp_path / f"a.{suffix}", [ENERGIES, VALUES, VALUES * 3], header="energy mu", delimiter=delimiter)
+    path = write_table(
+        tmp_path / f"a.{suffix}", [ENERGIES, VALUES, VALUES * 3], header="energy mu", delimiter=delimiter
+    )
     reference = load_reference(path, name="FeO")
     np.testing.assert_allclose(reference.energies_ev, ENERGIES)
     np.testing.assert_allclose(reference.values, VALUES, rtol=1e-6)
@@ -65,7 +69,10 @@ def test_columns_without_names_are_chosen_by_number(tmp_path):
 @pytest.mark.parametrize(
     ("energies", "match"),
     [
-        (ENERGIES - 7000, r"runs from 80 to 180, which is neither an energy in eV \(1000-60000\) nor in keV \(2-30\)"),
+        (
+            ENERGIES - 7000,
+            r"runs from 80 to 180, which is neither an energy in eV \(1000-60000\) nor in keV \(2-30\)",
+        ),
         (np.linspace(10, 100, 101), "neither an energy in eV"),
         (ENERGIES[::-1], "must have increasing energies; 7179.000 eV at index 1 falls after 7180.000 eV"),
         (np.round(ENERGIES / 2) * 2, "repeats"),

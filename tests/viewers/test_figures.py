@@ -23,9 +23,7 @@ from xanesmap.viewers.label_spectra import fit_spectrum, label_spectra
 from xanesmap.viewers.panels import length_text, round_length
 from xanesmap.viewers.slices import cut, slice_position
 
-ENERGIES = np.concatenate(
-    [np.linspace(7090, 7112, 5), np.linspace(7114, 7140, 14), np.linspace(7145, 7192, 5)]
-)
+ENERGIES = np.concatenate([np.linspace(7090, 7112, 5), np.linspace(7114, 7140, 14), np.linspace(7145, 7192, 5)])
 PHASES = ("LiFePO4", "FePO4", "Fe2P", "LiNi0.8Mn0.1Co0.1O2", "Fe2O3")
 NOISE = 0.02
 MAKERS = (slices_figure, labels_figure, histogram_figure, sigma_figure, spectra_figure)
@@ -175,9 +173,7 @@ def test_the_scale_bar_has_the_length_it_says(result):
     bar = next(artist for artist in figure.artists if artist.get_linewidth() == 2.5)
     drawn = np.ptp(bar.get_xdata()) * figure.get_size_inches()[0]
     axes = figure.axes[0]
-    um_per_inch = (
-        result.shape[2] * result.pixel_size_um / (axes.get_position().width * figure.get_size_inches()[0])
-    )
+    um_per_inch = result.shape[2] * result.pixel_size_um / (axes.get_position().width * figure.get_size_inches()[0])
     assert drawn * um_per_inch == pytest.approx(0.2, rel=1e-6)
     assert "200 nm (all panels)" in said(figure)
 
@@ -220,9 +216,7 @@ def test_the_gap_between_two_particles_is_not_shown(tmp_path):
 # Colours
 
 
-@pytest.mark.parametrize(
-    ("phases", "phase"), [(PHASES[:2], 0), (PHASES[1::-1], 0), (PHASES[:3], 0), (PHASES[:3], 2)]
-)
+@pytest.mark.parametrize(("phases", "phase"), [(PHASES[:2], 0), (PHASES[1::-1], 0), (PHASES[:3], 0), (PHASES[:3], 2)])
 def test_lightness_falls_or_rises_evenly_along_the_fraction(phases, phase):
     colours = fraction_map(phases, phase)(np.linspace(0, 1, 256))[:, :3]
     lightness = rgb2lab(colours)[:, 0]
