@@ -4,17 +4,32 @@ import glob
 import logging
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.fxi import RAW_DATASETS, is_fxi, open_fxi
 from xanesmap.reconstruct.hdf5 import open_hdf5
-from xanesmap.reconstruct.scan import Scan, scan_from_tomograms
+from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
 
 logger = logging.getLogger(__name__)
 
 SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
+
+Recogniser = Callable[[Path], bool]
+"""Tells by the content of a file whether it is of a format."""
+FilesOpener = Callable[[Sequence[Path]], Sequence[Tomogram]]
+"""Opens all files of one format, in the order of their numbers: one tomogram per energy."""
+
+
+def _open_fxi_files(paths: Sequence[Path]) -> list[Tomogram]:
+    return [open_fxi(path) for path in paths]
+
+
+FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
+    "FXI fly scans": (is_fxi, _open_fxi_files),
+}
+"""Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
 
 
 def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool = False) -> Scan:
@@ -52,10 +67,12 @@ def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool 
     named = {path.resolve() for path in map(Path, asked) if path.is_file()}
     found = {path.resolve(): path for item in asked for path in _find_files(item)}
     paths = sorted(found.values(), key=_natural_order)
-    kept = [path for path in paths if _is_scan(path, named=path.resolve() in named)]
+    formats = {path: _format_of(path, named=path.resolve() in named) for path in paths}
+    kept = [path for path in paths if formats[path] is not None]
     _require_scan_files(kept, paths)
     left_out = [path.name for path in paths if path not in kept]
-    tomograms = [open_fxi(path) for path in kept]
+    _, opener = FILE_FORMATS[_only_format(kept, formats)]
+    tomograms = opener(kept)
     return scan_from_tomograms(tomograms, sort_energies=sort_energies, notes=_left_out_note(left_out))
 
 
@@ -97,15 +114,29 @@ def _refuse_no_match(item: str) -> None:
     raise DataError(message)
 
 
-def _is_scan(path: Path, *, named: bool) -> bool:
-    if is_fxi(path):
-        return True
+def _format_of(path: Path, *, named: bool) -> str | None:
+    """Name of the format of a file; None for a file of a folder that is no scan."""
+    for name, (recognises, _) in FILE_FORMATS.items():
+        if recognises(path):
+            return name
     if named:
         with open_hdf5(path) as file:
             held = ", ".join(sorted(file)) or "nothing"
         message = f"{path}: not a tomography scan; the file holds {held}. {_wanted()}"
         raise DataError(message)
-    return False
+    return None
+
+
+def _only_format(kept: Sequence[Path], formats: Mapping[Path, str | None]) -> str:
+    counts = Counter(name for path in kept if (name := formats[path]) is not None)
+    if len(counts) > 1:
+        held = " and ".join(f"{n} {name}" for name, n in counts.items())
+        message = (
+            f"{kept[0].parent}: {held} are found, and a scan has one format. Give the files of the scan, or a pattern "
+            "for them."
+        )
+        raise DataError(message)
+    return next(iter(counts))
 
 
 def _require_scan_files(kept: Sequence[Path], paths: Sequence[Path]) -> None:
