@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import FitError
 from xanesmap.spectra.combination_model import CombinationModel, amount_covariance, make_model
 from xanesmap.spectra.constrained import active_sets, following_columns, sum_to_one_direction
-from xanesmap.spectra.fit_kernel import KernelCovariance, KernelModel, KernelResult, fit_voxels
+from xanesmap.spectra.fit_arrays import KernelCovariance, KernelModel, KernelResult
 from xanesmap.spectra.uncertainty import estimator_covariance, fraction_and_sigma
 
 __all__ = [
@@ -106,6 +106,8 @@ def fit_combination(
         If the energies of spectra, model and variance differ in number, no variance is given and no residual is
         left to take it from, or more than five phases are to be non-negative.
     """
+    from xanesmap.spectra.fit_kernel import fit_voxels  # numba takes half a second to import
+
     values = np.asarray(spectra)
     values = values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
     known = None if variance is None else np.asarray(variance, dtype=values.dtype)
@@ -132,14 +134,10 @@ def _prepare(
     """Matrices of a fit, and `(phase, phase, 1)` covariance of its amounts for data of variance 1 / weight."""
     k, weights = model.n_phases, model.weights / model.weights.mean()
     inverse = model.normal_inverse * model.weights.mean()
-    direction = (
-        sum_to_one_direction(inverse, n_phases=k) if constraint == "sum-to-one" else np.zeros(len(inverse))
-    )
+    direction = sum_to_one_direction(inverse, n_phases=k) if constraint == "sum-to-one" else np.zeros(len(inverse))
     solver = model.solver - np.outer(direction, model.solver[:k].sum(axis=0))
     covariance = inverse[:k, :k] - inverse[:k, :k].sum() * np.outer(direction[:k], direction[:k])
-    sets, kept = (
-        active_sets(covariance) if constraint == "non-negative" else (np.empty((0, k, k)), np.empty((0, k)))
-    )
+    sets, kept = active_sets(covariance) if constraint == "non-negative" else (np.empty((0, k, k)), np.empty((0, k)))
     n_free = len(weights) - len(inverse) + (constraint == "sum-to-one")
     matrices = KernelModel(
         solver=solver,

@@ -73,7 +73,8 @@ def following_columns(covariance: FloatArray, *, n_phases: int) -> FloatArray:
     -------
     `(column, phase)` matrix, the identity in its first rows.
     """
-    return np.asarray(np.linalg.solve(covariance[:n_phases, :n_phases], covariance[:n_phases]).T)
+    background = np.linalg.solve(covariance[:n_phases, :n_phases], covariance[:n_phases, n_phases:]).T
+    return np.concatenate([np.eye(n_phases), background])
 
 
 def sum_to_one_direction(covariance: FloatArray, *, n_phases: int) -> FloatArray:
@@ -101,9 +102,7 @@ def _pivot(curvature: FloatArray, pins: list[int]) -> FloatArray:
     free = [phase for phase in range(len(curvature)) if phase not in pins]
     solution = identity.copy()
     solution[pins] = 0
-    solution[np.ix_(free, pins)] = np.linalg.solve(
-        curvature[np.ix_(free, free)], curvature[np.ix_(free, pins)]
-    )
+    solution[np.ix_(free, pins)] = np.linalg.solve(curvature[np.ix_(free, free)], curvature[np.ix_(free, pins)])
     multipliers = curvature @ (solution - identity) / np.diag(curvature)[:, np.newaxis]
     solution[pins] = multipliers[pins]
     return solution

@@ -4,99 +4,27 @@ Voxels are taken a few hundred at a time, so that their spectra stay in the cach
 residuals. Every inner loop runs over voxels, which the compiler turns into vector instructions.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
-
-FloatArray = NDArray[np.floating[Any]]
 
 _TILE: Final = 1024
 
-# Neither "nnan" nor "ninf": a missing voxel is NaN and has to stay NaN.
-_compiled: Final = njit(nogil=True, error_model="numpy", fastmath={"contract", "reassoc", "nsz"})
 
-
-class KernelModel(NamedTuple):
-    """Matrices of a fit, all in the type of the data.
-
-    Parameters
-    ----------
-    solver
-        `(column, energy)` matrix from a spectrum to its coefficients.
-    offset
-        `(column,)` what is added to them.
-    design
-        `(energy, column)` columns of the model.
-    weights
-        `(energy,)` relative weights, mean 1.
-    active_sets
-        `(set, phase, phase)` matrices of `constrained.active_sets`; none for a fit without inequalities.
-    kept
-        `(set, phase)` 0 where a set pins a phase to zero, else 1.
-    curvature
-        `(phase, phase)` half the second derivative of the plain sum of squares along the amounts, for equal weights.
-    follow
-        `(column, phase)` change of every coefficient per change of an amount.
-    repeat
-        `(1,)` 1 if the plain sum of squares has to be formed again for the constrained coefficients, because
-        weights differ and `curvature` does not give it; else 0.
-    n_free
-        `(1,)` energies minus coefficients, to take the variance of a datum from the residuals; 0 if it is known.
-    """
-
-    solver: FloatArray
-    offset: FloatArray
-    design: FloatArray
-    weights: FloatArray
-    active_sets: FloatArray
-    kept: FloatArray
-    curvature: FloatArray
-    follow: FloatArray
-    repeat: FloatArray
-    n_free: FloatArray
-
-
-class KernelCovariance(NamedTuple):
-    """Covariance C of the amounts, of data of variance 1 where the residuals set the scale.
-
-    The last axis is 1 long where all voxels share it.
-
-    Parameters
-    ----------
-    own
-        `(phase, voxel)` diagonal of C.
-    rows
-        `(phase, voxel)` twice the sums of the rows of C.
-    total
-        `(voxel,)` sum of C.
-    """
-
-    own: FloatArray
-    rows: FloatArray
-    total: FloatArray
-
-
-class KernelResult(NamedTuple):
-    """Arrays that `fit_voxels` fills, all in the type of the data; see `combination.CombinationFit`.
-
-    Parameters
-    ----------
-    coefficients
-        `(column, voxel)` amounts, then background.
-    fraction, fraction_sigma
-        `(phase, voxel)`.
-    amount, amount_sigma, r_factor
-        `(voxel,)`.
-    """
-
-    coefficients: FloatArray
-    fraction: FloatArray
-    fraction_sigma: FloatArray
-    amount: FloatArray
-    amount_sigma: FloatArray
-    r_factor: FloatArray
+def _compiled(function: Callable[..., Any]) -> Any:
+    """Compile at the first call, and keep the machine code for the next process where a folder allows it."""
+    # Neither "nnan" nor "ninf": a missing voxel is NaN and has to stay NaN.
+    options: dict[str, Any] = {
+        "nogil": True,
+        "error_model": "numpy",
+        "fastmath": {"contract", "reassoc", "nsz"},
+    }
+    try:
+        return njit(cache=True, **options)(function)
+    except RuntimeError:  # neither the package nor the user's cache folder can be written to
+        return njit(**options)(function)
 
 
 @_compiled
@@ -108,11 +36,11 @@ def fit_voxels(spectra, model, covariance, result, start, stop):  # type: ignore
     spectra
         `(energy, voxel)` C-contiguous spectra.
     covariance
-        `KernelCovariance`.
+        `fit_arrays.KernelCovariance`.
     model
-        `KernelModel`.
+        `fit_arrays.KernelModel`.
     result
-        `KernelResult`, of which the columns from `start` to `stop` are filled.
+        `fit_arrays.KernelResult`, of which the columns from `start` to `stop` are filled.
     start, stop
         Voxels to fit.
     """
@@ -121,12 +49,14 @@ def fit_voxels(spectra, model, covariance, result, start, stop):  # type: ignore
         last = min(first + _TILE, stop)
         _solve(spectra, model, result.coefficients, first, last)
         _sum_squares(spectra, result.coefficients, model, sums, first, last)
+        _fill_fraction(result, sums, first, last)
         _fill_sigma(model, covariance, result, sums, first, last)
         if len(model.active_sets) > 0:
             _constrain(model, result.coefficients, sums[0], first, last)
+            _fill_fraction(result, sums, first, last)
         if model.repeat[0] > 0:
             _sum_squares(spectra, result.coefficients, model, sums, first, last)
-        _fill_fraction(result, sums, first, last)
+        _fill_r_factor(result, sums, first, last)
 
 
 @_compiled
@@ -187,57 +117,53 @@ def _subtract(values, factor, row, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
+def _fill_fraction(result, sums, first, last):  # type: ignore[no-untyped-def]
+    """Fill in the amount, and the fractions where it is positive; NaN elsewhere, for there is no fraction."""
+    amount, inverse = result.amount[first:last], sums[6]
+    amount[:] = result.coefficients[0][first:last]
+    for phase in range(1, len(result.fraction)):
+        _add_scaled(sums.dtype.type(1), result.coefficients[phase][first:last], amount)
+    _invert_positive(amount, inverse)
+    for phase in range(len(result.fraction)):
+        row, fraction = result.coefficients[phase][first:last], result.fraction[phase][first:last]
+        for v in range(last - first):
+            fraction[v] = row[v] * inverse[v]
+
+
+@_compiled
 def _fill_sigma(model, covariance, result, sums, first, last):  # type: ignore[no-untyped-def]
-    """Fill in the standard deviations of the coefficients as they stand; `fraction_and_sigma` explains them."""
+    """Fill in the standard deviations of the fractions as they stand; `fraction_and_sigma` explains them."""
     dtype = sums.dtype
     scatter, own, rows, total, inverse = sums[1], sums[3], sums[4], sums[5], sums[6]
-    _invert_amount(result, inverse, first, last)
     _spread(covariance.total, total, first, last)
-    amount_sigma = result.amount_sigma[first:last]
+    amount_sigma, n_free = result.amount_sigma[first:last], model.n_free[0]
     for v in range(last - first):
-        scatter[v] = np.sqrt(scatter[v] / model.n_free[0]) if model.n_free[0] > 0 else dtype.type(1)
+        scatter[v] = np.sqrt(scatter[v] / n_free) if n_free > 0 else dtype.type(1)
         amount_sigma[v] = np.sqrt(total[v]) * scatter[v]
     for phase in range(len(result.fraction)):
         _spread(covariance.own[phase], own, first, last)
         _spread(covariance.rows[phase], rows, first, last)
-        amount = result.coefficients[phase][first:last]
-        sigma = result.fraction_sigma[phase][first:last]
+        fraction, sigma = result.fraction[phase][first:last], result.fraction_sigma[phase][first:last]
         for v in range(last - first):
-            fraction = amount[v] * inverse[v]
-            variance = (total[v] * fraction - rows[v]) * fraction + own[v]
+            variance = (total[v] * fraction[v] - rows[v]) * fraction[v] + own[v]
             # Rounding can leave a variance of zero slightly negative; NaN passes through.
             variance = dtype.type(0) if variance < 0 else variance
             sigma[v] = np.sqrt(variance) * inverse[v] * scatter[v]
 
 
 @_compiled
-def _fill_fraction(result, sums, first, last):  # type: ignore[no-untyped-def]
-    plain, squares, inverse = sums[0], sums[2], sums[6]
-    _invert_amount(result, inverse, first, last)
-    for phase in range(len(result.fraction)):
-        amount = result.coefficients[phase][first:last]
-        fraction = result.fraction[phase][first:last]
-        for v in range(last - first):
-            fraction[v] = amount[v] * inverse[v]
-    r_factor = result.r_factor[first:last]
-    floor = _smallest(sums)
+def _fill_r_factor(result, sums, first, last):  # type: ignore[no-untyped-def]
+    plain, inverse, r_factor = sums[0], sums[6], result.r_factor[first:last]
+    _invert_positive(sums[2][: last - first], inverse)
     for v in range(last - first):
-        r_factor[v] = plain[v] / squares[v] if squares[v] > floor else sums.dtype.type(np.nan)
+        r_factor[v] = plain[v] * inverse[v]
 
 
 @_compiled
-def _invert_amount(result, inverse, first, last):  # type: ignore[no-untyped-def]
-    """Fill in the amount, and its inverse where it is positive; NaN elsewhere, for there is no fraction."""
-    amount = result.amount[first:last]
-    amount[:] = result.coefficients[0][first:last]
-    for phase in range(1, len(result.fraction)):
-        row = result.coefficients[phase][first:last]
-        for v in range(last - first):
-            amount[v] += row[v]
-    floor = _smallest(inverse)
-    one, missing = inverse.dtype.type(1), inverse.dtype.type(np.nan)
-    for v in range(last - first):
-        inverse[v] = one / amount[v] if amount[v] > floor else missing
+def _invert_positive(values, inverse):  # type: ignore[no-untyped-def]
+    floor, one, missing = _smallest(values), values.dtype.type(1), values.dtype.type(np.nan)
+    for v in range(len(values)):
+        inverse[v] = one / values[v] if values[v] > floor else missing
 
 
 @_compiled
@@ -257,47 +183,99 @@ def _spread(values, row, first, last):  # type: ignore[no-untyped-def]
 @_compiled
 def _constrain(model, coefficients, plain, first, last):  # type: ignore[no-untyped-def]
     """Move coefficients to the non-negative solution, and add what that costs to the squared residuals."""
-    curvature, follow, sets, kept = model.curvature, model.follow, model.active_sets, model.kept
-    n_phases = len(curvature)
-    scratch = np.empty((3, n_phases), coefficients.dtype)
-    free, change, conditions = scratch[0], scratch[1], scratch[2]
-    for voxel in range(first, last):
-        negative = False
+    n_phases = len(model.curvature)
+    index, count = _find_negative(coefficients, n_phases, first, last)
+    if count == 0:
+        return
+    work = np.empty((3 * n_phases + 2, count), coefficients.dtype)
+    for phase in range(n_phases):
+        _gather(coefficients[phase][first:last], index, work[phase])
+    _choose_active_set(model, work, n_phases)
+    cost = work[2 * n_phases]
+    cost[:] = 0
+    for phase in range(n_phases):
+        for other in range(n_phases):
+            a, change, factor = model.curvature[phase, other], work[n_phases + phase], work[n_phases + other]
+            for i in range(count):
+                cost[i] += a * change[i] * factor[i]
+    _scatter_add(cost, index, plain)
+    for column in range(len(coefficients)):
+        cost[:] = 0
         for phase in range(n_phases):
-            free[phase] = coefficients[phase, voxel]
-            negative |= free[phase] < 0
-        if not negative:
-            continue
-        _change_to_best_set(sets, kept, free, change, conditions)
-        for phase in range(n_phases):
-            coefficients[phase, voxel] = free[phase] + change[phase]
-            for other in range(n_phases):
-                plain[voxel - first] += change[phase] * curvature[phase, other] * change[other]
-            for column in range(n_phases, len(coefficients)):
-                coefficients[column, voxel] += follow[column, phase] * change[phase]
+            _add_scaled(model.follow[column, phase], work[n_phases + phase], cost)
+        _scatter_add(cost, index, coefficients[column][first:last])
+    for phase in range(n_phases):
+        _raise_to_zero(coefficients[phase][first:last])
 
 
 @_compiled
-def _change_to_best_set(sets, kept, free, change, conditions):  # type: ignore[no-untyped-def]
-    """Find the set of pinned phases that meets the Karush-Kuhn-Tucker conditions.
+def _find_negative(coefficients, n_phases, first, last):  # type: ignore[no-untyped-def]
+    index, count = np.empty(last - first, np.int64), 0
+    lowest = np.zeros(last - first, coefficients.dtype)
+    for phase in range(n_phases):
+        _lower(lowest, coefficients[phase][first:last])
+    for v in range(last - first):
+        index[count] = v
+        count += lowest[v] < 0
+    return index, count
 
-    Rounding can leave every set violating them; the least violation is then as good, because where sets are
-    nearly tied their solutions nearly coincide.
+
+@_compiled
+def _choose_active_set(model, work, n_phases):  # type: ignore[no-untyped-def]
+    """Find the change of the amounts for the set that meets the Karush-Kuhn-Tucker conditions.
+
+    Rows of `work`: free amounts, change (the result), conditions, best and present violation. Rounding can leave
+    every set violating the conditions; the least violation is then as good, because where sets are nearly tied
+    their solutions nearly coincide.
     """
-    n_phases = len(free)
-    zero = free.dtype.type(0)
-    best = free.dtype.type(-np.inf)
-    for number in range(len(sets)):
-        violation = zero
+    zero = work.dtype.type(0)
+    best, violation = work[3 * n_phases], work[3 * n_phases + 1]
+    best[:] = -np.inf
+    for number in range(len(model.active_sets)):
+        violation[:] = 0
         for phase in range(n_phases):
-            condition = zero
+            condition = work[2 * n_phases + phase]
+            condition[:] = 0
             for other in range(n_phases):
-                condition += sets[number, phase, other] * free[other]
-            conditions[phase] = condition
-            violation = min(violation, condition)
-        if violation > best:
-            best = violation
-            for phase in range(n_phases):
-                change[phase] = kept[number, phase] * max(conditions[phase], zero) - free[phase]
-        if violation == zero:
-            break
+                _add_scaled(model.active_sets[number, phase, other], work[other], condition)
+            _lower(violation, condition)
+        for phase in range(n_phases):
+            kept = model.kept[number, phase]
+            free, change, condition = work[phase], work[n_phases + phase], work[2 * n_phases + phase]
+            for i in range(len(best)):
+                amount = kept * (condition[i] if condition[i] > 0 else zero)
+                change[i] = amount - free[i] if violation[i] > best[i] else change[i]
+        for i in range(len(best)):
+            best[i] = violation[i] if violation[i] > best[i] else best[i]
+
+
+@_compiled
+def _add_scaled(factor, row, out):  # type: ignore[no-untyped-def]
+    for i in range(len(out)):
+        out[i] += factor * row[i]
+
+
+@_compiled
+def _lower(limit, values):  # type: ignore[no-untyped-def]
+    for i in range(len(limit)):
+        limit[i] = values[i] if values[i] < limit[i] else limit[i]
+
+
+@_compiled
+def _raise_to_zero(values):  # type: ignore[no-untyped-def]
+    """Remove what rounding leaves below zero; NaN passes through."""
+    zero = values.dtype.type(0)
+    for i in range(len(values)):
+        values[i] = zero if values[i] < 0 else values[i]
+
+
+@_compiled
+def _gather(values, index, out):  # type: ignore[no-untyped-def]
+    for i in range(len(out)):
+        out[i] = values[index[i]]
+
+
+@_compiled
+def _scatter_add(values, index, out):  # type: ignore[no-untyped-def]
+    for i in range(len(values)):
+        out[index[i]] += values[i]
