@@ -51,6 +51,7 @@ class Survey:
     """What the energies of a scan showed, in order of energy."""
 
     energies: tuple[EnergySurvey, ...]
+    doubts: tuple[str, ...] = ()
 
     @property
     def centres_px(self) -> NDArray[np.float64]:
@@ -64,8 +65,8 @@ class Survey:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Notes of all energies, each once."""
-        return tuple(dict.fromkeys(note for energy in self.energies for note in energy.notes))
+        """What was assumed or looks wrong, each sentence once."""
+        return (*dict.fromkeys(note for energy in self.energies for note in energy.notes), *self.doubts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,11 +121,11 @@ def survey_scan(
             noise=look.noise,
             centre=centre,
             variance=look.variance,
-            notes=look.notes + _doubt(tomogram, centre),
+            notes=look.notes,
         )
-        for look, centre, tomogram in zip(looks, centres, scan.tomograms, strict=True)
+        for look, centre in zip(looks, centres, strict=True)
     ]
-    return Survey(energies=tuple(found))
+    return Survey(energies=tuple(found), doubts=_doubts(centres))
 
 
 def _find(scan: Scan, looks: list[_Look], unmixing: FloatArray) -> list[CentreEstimate]:
@@ -136,11 +137,13 @@ def _find(scan: Scan, looks: list[_Look], unmixing: FloatArray) -> list[CentreEs
         raise DataError(message) from error
 
 
-def _doubt(tomogram: Tomogram, centre: CentreEstimate) -> tuple[str, ...]:
-    if not centre.sigma > _POOR_CENTRE_PX:
+def _doubts(centres: list[CentreEstimate]) -> tuple[str, ...]:
+    """One note on all rotation centres that are poorly known."""
+    poor = [centre.sigma for centre in centres if centre.sigma > _POOR_CENTRE_PX]
+    if not poor:
         return ()
     note = (
-        f"{tomogram.source.name}: the rotation centre {centre.centre:.2f} px is uncertain by {centre.sigma:.2f} px; "
+        f"The rotation centre is uncertain by up to {max(poor):.2f} px at {len(poor)} of {len(centres)} energies; "
         "look at the slices, or give --centre."
     )
     return (note,)
