@@ -87,33 +87,48 @@ def _solve(spectra, model, coefficients, first, last):  # type: ignore[no-untype
 def _sum_squares(spectra, coefficients, model, sums, first, last):  # type: ignore[no-untyped-def]
     """Sum the squared residuals themselves: y'y - b'A'y has no digits left in float32 when the fit is good."""
     sums[:] = 0
-    plain, weighted, squares, residual = sums[0], sums[1], sums[2], sums[3]
-    n_columns = len(coefficients)
-    paired = n_columns - (n_columns - 1) % 2
-    for energy in range(len(spectra)):
-        design = model.design[energy]
-        data = spectra[energy][first:last]
-        _subtract(data, design[0], coefficients[0][first:last], residual)
-        # Columns two at a time: fewer passes over the residuals.
-        for column in range(1, paired, 2):
-            a, b = design[column], design[column + 1]
-            row_a, row_b = coefficients[column][first:last], coefficients[column + 1][first:last]
-            for v in range(last - first):
-                residual[v] -= a * row_a[v] + b * row_b[v]
-        if paired < n_columns:
-            _subtract(residual, design[paired], coefficients[paired][first:last], residual)
-        weight = model.weights[energy]
+    plain, weighted, squares, residual_a, residual_b = sums[0], sums[1], sums[2], sums[3], sums[4]
+    paired = len(spectra) - len(spectra) % 2
+    # Two energies at a time: fewer passes over the sums.
+    for energy in range(0, paired, 2):
+        _subtract_columns(spectra, coefficients, model.design, energy, residual_a, first, last)
+        _subtract_columns(spectra, coefficients, model.design, energy + 1, residual_b, first, last)
+        weight_a, weight_b = model.weights[energy], model.weights[energy + 1]
+        data_a, data_b = spectra[energy][first:last], spectra[energy + 1][first:last]
         for v in range(last - first):
-            square = residual[v] * residual[v]
+            square_a, square_b = residual_a[v] * residual_a[v], residual_b[v] * residual_b[v]
+            plain[v] += square_a + square_b
+            weighted[v] += weight_a * square_a + weight_b * square_b
+            squares[v] += data_a[v] * data_a[v] + data_b[v] * data_b[v]
+    for energy in range(paired, len(spectra)):
+        _subtract_columns(spectra, coefficients, model.design, energy, residual_a, first, last)
+        data, weight = spectra[energy][first:last], model.weights[energy]
+        for v in range(last - first):
+            square = residual_a[v] * residual_a[v]
             plain[v] += square
             weighted[v] += weight * square
             squares[v] += data[v] * data[v]
 
 
 @_compiled
-def _subtract(values, factor, row, out):  # type: ignore[no-untyped-def]
-    for v in range(len(row)):
-        out[v] = values[v] - factor * row[v]
+def _subtract_columns(spectra, coefficients, design, energy, out, first, last):  # type: ignore[no-untyped-def]
+    """Fill in the residuals of one energy, the first three columns at once."""
+    data, row_a = spectra[energy][first:last], coefficients[0][first:last]
+    a = design[energy, 0]
+    start = 1
+    if len(coefficients) >= 3:
+        start = 3
+        b, c = design[energy, 1], design[energy, 2]
+        row_b, row_c = coefficients[1][first:last], coefficients[2][first:last]
+        for v in range(last - first):
+            out[v] = data[v] - a * row_a[v] - b * row_b[v] - c * row_c[v]
+    else:
+        for v in range(last - first):
+            out[v] = data[v] - a * row_a[v]
+    for column in range(start, len(coefficients)):
+        a, row_a = design[energy, column], coefficients[column][first:last]
+        for v in range(last - first):
+            out[v] -= a * row_a[v]
 
 
 @_compiled
@@ -228,25 +243,42 @@ def _choose_active_set(model, work, n_phases):  # type: ignore[no-untyped-def]
     every set violating the conditions; the least violation is then as good, because where sets are nearly tied
     their solutions nearly coincide.
     """
-    zero = work.dtype.type(0)
     best, violation = work[3 * n_phases], work[3 * n_phases + 1]
     best[:] = -np.inf
     for number in range(len(model.active_sets)):
         violation[:] = 0
         for phase in range(n_phases):
-            condition = work[2 * n_phases + phase]
-            condition[:] = 0
-            for other in range(n_phases):
-                _add_scaled(model.active_sets[number, phase, other], work[other], condition)
-            _lower(violation, condition)
-        for phase in range(n_phases):
-            kept = model.kept[number, phase]
-            free, change, condition = work[phase], work[n_phases + phase], work[2 * n_phases + phase]
-            for i in range(len(best)):
-                amount = kept * (condition[i] if condition[i] > 0 else zero)
-                change[i] = amount - free[i] if violation[i] > best[i] else change[i]
+            _combine(model.active_sets[number, phase], work, work[2 * n_phases + phase])
+            _lower(violation, work[2 * n_phases + phase])
         for i in range(len(best)):
-            best[i] = violation[i] if violation[i] > best[i] else best[i]
+            gain = violation[i] - best[i]
+            best[i] = max(best[i], violation[i])
+            violation[i] = gain
+        for phase in range(n_phases):
+            kept, condition = model.kept[number, phase], work[2 * n_phases + phase]
+            _replace_where_positive(work[n_phases + phase], violation, kept, condition, work[phase])
+
+
+@_compiled
+def _combine(factors, rows, out):  # type: ignore[no-untyped-def]
+    _fill_scaled(factors[0], rows[0], out)
+    for number in range(1, len(factors)):
+        if factors[number] != 0:
+            _add_scaled(factors[number], rows[number], out)
+
+
+@_compiled
+def _replace_where_positive(change, gain, kept, condition, free):  # type: ignore[no-untyped-def]
+    zero = change.dtype.type(0)
+    for i in range(len(change)):
+        new = kept * max(condition[i], zero) - free[i]
+        change[i] = new if gain[i] > zero else change[i]
+
+
+@_compiled
+def _fill_scaled(factor, row, out):  # type: ignore[no-untyped-def]
+    for i in range(len(out)):
+        out[i] = factor * row[i]
 
 
 @_compiled
@@ -258,7 +290,7 @@ def _add_scaled(factor, row, out):  # type: ignore[no-untyped-def]
 @_compiled
 def _lower(limit, values):  # type: ignore[no-untyped-def]
     for i in range(len(limit)):
-        limit[i] = values[i] if values[i] < limit[i] else limit[i]
+        limit[i] = min(limit[i], values[i])
 
 
 @_compiled
