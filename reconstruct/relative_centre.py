@@ -8,11 +8,9 @@ turns round at the edge does not matter, and energies with little contrast borro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import shift as spline_shift
 
 from xanesmap.reconstruct.centre import CentreEstimate, find_centre
 from xanesmap.reconstruct.engines import FloatArray
@@ -52,11 +50,9 @@ def find_centres(
     centres = np.array([estimate.centre for estimate in first])
     sigma = np.zeros(len(centres))
     for _ in range(_ROUNDS):
-        components = _unmix(projections, centres - centres.mean(), unmixing)
-        steps = [_displacement(p, components, c - centres.mean()) for p, c in zip(projections, centres, strict=True)]
-        centres = centres + np.array([step for step, _ in steps])
-        sigma = np.array([error for _, error in steps])
-        if max(abs(step) for step, _ in steps) < _CONVERGED_PX:
+        steps, sigma = _displacements(projections, centres - centres.mean(), unmixing)
+        centres = centres + steps
+        if np.abs(steps).max() < _CONVERGED_PX:
             break
     common = _common_centre(projections, centres - centres.mean(), angles_rad[0])
     absolute = centres - centres.mean() + common.centre
@@ -85,32 +81,66 @@ def _unmix(
 
 
 def _move_columns(frames: NDArray[np.float32], offset: float) -> NDArray[np.float32]:
-    return np.asarray(spline_shift(frames, (0, 0, offset), order=1, mode="nearest"), np.float32)
+    """Frames moved to higher columns by linear interpolation; the outermost columns go on beyond the edge."""
+    positions = np.clip(np.arange(frames.shape[-1]) - offset, 0, frames.shape[-1] - 1)
+    left = np.minimum(positions.astype(np.intp), frames.shape[-1] - 2)
+    share = (positions - left).astype(np.float32)
+    moved: NDArray[np.float32] = frames[..., left]
+    moved *= 1 - share
+    beyond = frames[..., left + 1]
+    beyond *= share
+    moved += beyond
+    return moved
 
 
-def _displacement(frames: NDArray[np.float32], components: NDArray[np.float32], offset: float) -> tuple[float, float]:
-    """Step still missing in the offset of one energy, and its standard deviation, pixels.
+def _displacements(
+    projections: Sequence[NDArray[np.float32]], offsets: NDArray[np.float64], unmixing: FloatArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Steps still missing in the offsets of all energies, and their standard deviations, pixels.
 
     Least squares on all pixels for the amount of each component, an air level and the displacement; the derivative
-    of the prediction along u is the column of the last (Gauss-Newton).
+    of the prediction along u is the column of the last (Gauss-Newton). As the derivative of a sum of components is
+    the sum of their derivatives, the columns of all energies are combinations of the same few, whose products are
+    formed once.
     """
-    moved = _move_columns(frames, -offset).ravel()
-    columns = [component.ravel() for component in components] + [np.ones_like(moved)]
-    amounts = _solve(columns, moved)[0]
-    prediction = np.tensordot(amounts[:-1].astype(np.float32), components, axes=1)
-    gradient = -np.gradient(prediction, axis=-1).ravel()
-    solution, covariance = _solve([*columns, gradient], moved)
+    components = _unmix(projections, offsets, unmixing)
+    columns = np.stack([*components, *-np.gradient(components, axis=-1)], axis=1)  # (angle, column, v, u)
+    columns -= columns.mean(axis=(0, 2, 3), dtype=np.float64, keepdims=True)  # what an air level would take away
+    columns = columns.reshape(*columns.shape[:2], -1)
+    normal = _products(columns, columns)
+    steps = []
+    for frames, offset in zip(projections, offsets, strict=True):
+        moved = _move_columns(frames, -offset)
+        right = _products(columns, moved.reshape(len(moved), 1, -1))[:, 0]
+        steps.append(_step(normal, right, spread=float(np.var(moved, dtype=np.float64)), n_values=moved.size))
+    found = np.array(steps)
+    return found[:, 0], found[:, 1]
+
+
+def _products(first: NDArray[np.float32], second: NDArray[np.float32]) -> NDArray[np.float64]:
+    """`(column, column)` inner products of `(angle, column, pixel)` arrays, summed in double precision."""
+    products: NDArray[np.float64] = np.matmul(first, second.transpose(0, 2, 1)).sum(axis=0, dtype=np.float64)
+    return products
+
+
+def _step(
+    normal: NDArray[np.float64], right: NDArray[np.float64], *, spread: float, n_values: int
+) -> tuple[float, float]:
+    """Displacement of one energy and its standard deviation from the products of all columns.
+
+    The first half of the columns are the components, the second half their derivatives; `spread` is the variance of
+    the values fitted.
+    """
+    n_phases = len(right) // 2
+    amounts = np.linalg.pinv(normal[:n_phases, :n_phases], hermitian=True) @ right[:n_phases]
+    combine = np.zeros((2 * n_phases, n_phases + 1))
+    combine[:n_phases, :n_phases] = np.eye(n_phases)
+    combine[n_phases:, -1] = amounts
+    inverse = np.linalg.pinv(combine.T @ normal @ combine, hermitian=True)
+    solution = inverse @ (combine.T @ right)
+    noise = max(spread - float(solution @ (combine.T @ right)) / n_values, 0.0)
     step = float(np.clip(solution[-1], -_LARGEST_STEP_PX, _LARGEST_STEP_PX))
-    return step, float(np.sqrt(covariance[-1, -1]))
-
-
-def _solve(columns: list[NDArray[Any]], values: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Solution and covariance of least squares by normal equations: a handful of columns, millions of pixels."""
-    design = np.stack(columns)
-    inverse = np.linalg.pinv((design @ design.T).astype(np.float64), hermitian=True)
-    solution = inverse @ (design @ values).astype(np.float64)
-    residual = values - solution.astype(np.float32) @ design
-    return solution, inverse * float(np.mean(residual**2, dtype=np.float64))
+    return step, float(np.sqrt(noise * inverse[-1, -1]))
 
 
 def _common_centre(
