@@ -60,7 +60,7 @@ def active_sets(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def following_columns(covariance: FloatArray, *, n_phases: int) -> FloatArray:
-    """Change of every coefficient per change of an amount, the other coefficients re-fitted.
+    """Change of every background coefficient per change of an amount, the background re-fitted.
 
     Parameters
     ----------
@@ -71,10 +71,9 @@ def following_columns(covariance: FloatArray, *, n_phases: int) -> FloatArray:
 
     Returns
     -------
-    `(column, phase)` matrix, the identity in its first rows.
+    `(background column, phase)` matrix.
     """
-    background = np.linalg.solve(covariance[:n_phases, :n_phases], covariance[:n_phases, n_phases:]).T
-    return np.concatenate([np.eye(n_phases), background])
+    return np.asarray(np.linalg.solve(covariance[:n_phases, :n_phases], covariance[:n_phases, n_phases:]).T)
 
 
 def sum_to_one_direction(covariance: FloatArray, *, n_phases: int) -> FloatArray:

@@ -28,7 +28,7 @@ class KernelModel(NamedTuple):
     curvature
         `(phase, phase)` half the second derivative of the plain sum of squares along the amounts, for equal weights.
     follow
-        `(column, phase)` change of every coefficient per change of an amount.
+        `(background column, phase)` change of every background coefficient per change of an amount.
     repeat
         `(1,)` 1 if the plain sum of squares has to be formed again for the constrained coefficients, because
         weights differ and `curvature` does not give it; else 0.

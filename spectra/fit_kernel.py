@@ -112,11 +112,17 @@ def _sum_squares(spectra, coefficients, model, sums, first, last):  # type: igno
 
 @_compiled
 def _subtract_columns(spectra, coefficients, design, energy, out, first, last):  # type: ignore[no-untyped-def]
-    """Fill in the residuals of one energy, the first three columns at once."""
+    """Fill in the residuals of one energy, the first three or four columns at once."""
     data, row_a = spectra[energy][first:last], coefficients[0][first:last]
     a = design[energy, 0]
     start = 1
-    if len(coefficients) >= 3:
+    if len(coefficients) >= 4:
+        start = 4
+        b, c, d = design[energy, 1], design[energy, 2], design[energy, 3]
+        row_b, row_c, row_d = coefficients[1][first:last], coefficients[2][first:last], coefficients[3][first:last]
+        for v in range(last - first):
+            out[v] = data[v] - a * row_a[v] - b * row_b[v] - c * row_c[v] - d * row_d[v]
+    elif len(coefficients) == 3:
         start = 3
         b, c = design[energy, 1], design[energy, 2]
         row_b, row_c = coefficients[1][first:last], coefficients[2][first:last]
@@ -126,9 +132,7 @@ def _subtract_columns(spectra, coefficients, design, energy, out, first, last): 
         for v in range(last - first):
             out[v] = data[v] - a * row_a[v]
     for column in range(start, len(coefficients)):
-        a, row_a = design[energy, column], coefficients[column][first:last]
-        for v in range(last - first):
-            out[v] -= a * row_a[v]
+        _add_scaled(-design[energy, column], coefficients[column][first:last], out)
 
 
 @_compiled
@@ -209,17 +213,16 @@ def _constrain(model, coefficients, plain, first, last):  # type: ignore[no-unty
     cost = work[2 * n_phases]
     cost[:] = 0
     for phase in range(n_phases):
-        for other in range(n_phases):
-            a, change, factor = model.curvature[phase, other], work[n_phases + phase], work[n_phases + other]
-            for i in range(count):
-                cost[i] += a * change[i] * factor[i]
+        slope, change = work[phase], work[n_phases + phase]  # the free amounts are no longer needed
+        _combine(model.curvature[phase], work[n_phases:], slope)
+        for i in range(count):
+            cost[i] += change[i] * slope[i]
     _scatter_add(cost, index, plain)
-    for column in range(len(coefficients)):
-        cost[:] = 0
-        for phase in range(n_phases):
-            _add_scaled(model.follow[column, phase], work[n_phases + phase], cost)
+    for column in range(n_phases, len(coefficients)):
+        _combine(model.follow[column - n_phases], work[n_phases:], cost)
         _scatter_add(cost, index, coefficients[column][first:last])
     for phase in range(n_phases):
+        _scatter_add(work[n_phases + phase], index, coefficients[phase][first:last])
         _raise_to_zero(coefficients[phase][first:last])
 
 
@@ -261,7 +264,9 @@ def _choose_active_set(model, work, n_phases):  # type: ignore[no-untyped-def]
 
 @_compiled
 def _combine(factors, rows, out):  # type: ignore[no-untyped-def]
-    _fill_scaled(factors[0], rows[0], out)
+    first, row = factors[0], rows[0]
+    for i in range(len(out)):
+        out[i] = first * row[i]
     for number in range(1, len(factors)):
         if factors[number] != 0:
             _add_scaled(factors[number], rows[number], out)
@@ -276,14 +281,8 @@ def _replace_where_positive(change, gain, kept, condition, free):  # type: ignor
 
 
 @_compiled
-def _fill_scaled(factor, row, out):  # type: ignore[no-untyped-def]
-    for i in range(len(out)):
-        out[i] = factor * row[i]
-
-
-@_compiled
 def _add_scaled(factor, row, out):  # type: ignore[no-untyped-def]
-    for i in range(len(out)):
+    for i in range(len(row)):
         out[i] += factor * row[i]
 
 
