@@ -11,10 +11,12 @@ from xanesmap.errors import DataError
 from xanesmap.reconstruct.fxi import RAW_DATASETS, is_fxi, open_fxi
 from xanesmap.reconstruct.hdf5 import open_hdf5
 from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
+from xanesmap.reconstruct.xrm import is_xrm
+from xanesmap.reconstruct.xrm_scan import open_xrm_files
 
 logger = logging.getLogger(__name__)
 
-SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs")
+SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".xrm", ".txrm")
 
 Recogniser = Callable[[Path], bool]
 """Tells by the content of a file whether it is of a format."""
@@ -27,6 +29,7 @@ def _open_fxi_files(paths: Sequence[Path]) -> list[Tomogram]:
 
 
 FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
+    "Xradia files": (is_xrm, open_xrm_files),
     "FXI fly scans": (is_fxi, _open_fxi_files),
 }
 """Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
