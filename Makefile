@@ -5,10 +5,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Libraries that a window needs on Debian, and a screen for it where there is none (tests of windows).
+SYSTEM := libgl1 libegl1 libfontconfig1 libdbus-1-3 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
+          libxcb-keysyms1 libxcb-shape0 xvfb xauth
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench wheel clean
+.PHONY: help demo test check bench wheel system clean
 
 help:
 	@echo "make demo   simulate a beamline scan, map its phases, compare with the truth, draw figures (folder $(DEMO)/)"
@@ -20,13 +23,19 @@ help:
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xanesmap needs Python 3.11 or newer; set PYTHON=")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test,check]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[napari,test,check]'
 	@touch $@
+
+system:
+	@if command -v xvfb-run > /dev/null; then true; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM) > /dev/null; then true; \
+	else echo "Tests of windows are skipped: they need Xvfb. On Debian: apt-get install $(SYSTEM)"; fi
 
 demo: $(STAMP)
 	$(BIN)/xanesmap demo $(DEMO)
 
-test: $(STAMP)
+test: $(STAMP) system
 	$(BIN)/python -m pytest
 
 check: $(STAMP)
