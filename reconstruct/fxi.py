@@ -6,7 +6,6 @@ open a file for its metadata only; frames are read on request, by detector rows.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import angles_rad_from, energy_ev_from, number_from, pixel_size_nm_from
 from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_scalar
-from xanesmap.reconstruct.scan import CountArray, Frames
+from xanesmap.reconstruct.hdf5_tomogram import Hdf5Tomogram
+from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
+from xanesmap.reconstruct.scan import CountArray
+from xanesmap.reconstruct.stored_frames import projection_frames, reference_frames
 
 FRAME_DATASETS = ("img_tomo", "img_bkg", "img_dark")
 RAW_DATASETS = (*FRAME_DATASETS, "angle", "X_eng")
@@ -25,119 +27,6 @@ CAMERA_PIXEL_NM = 6500.0
 """Pixel of the FXI camera in nm; `Pixel Size` in the files is this over `Magnification`."""
 
 COUNT_LIMIT = int(np.iinfo(np.uint16).max)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FxiTomogram:
-    """One energy of an FXI fly scan, opened for its metadata only.
-
-    The attributes are those of :class:`~xanesmap.reconstruct.scan.Tomogram`.
-    """
-
-    source: Path
-    energy_ev: float
-    angles_rad: NDArray[np.float64]
-    n_rows: int
-    n_columns: int
-    n_flats: int
-    n_darks: int
-    pixel_size_nm: float | None
-    time_s: float | None
-    notes: tuple[str, ...]
-
-    def read_rows(self, start: int, stop: int) -> Frames:
-        """Read the counts of some detector rows from every projection, flat and dark.
-
-        The file is opened and closed inside the call, so threads may call it at the same time.
-
-        Parameters
-        ----------
-        start, stop
-            First detector row, and the one after the last.
-
-        Returns
-        -------
-        Frames, axes `(angle, v, u)`, in the data type of the file.
-
-        Raises
-        ------
-        DataError
-            Rows outside the detector, or a file that cannot be read or has changed since it was opened.
-        """
-        if not 0 <= start < stop <= self.n_rows:
-            message = f"{self.source}: rows {start} to {stop} asked of a detector with rows 0 to {self.n_rows}."
-            raise DataError(message)
-        expected = (self.angles_rad.size, self.n_flats, self.n_darks)
-        with open_hdf5(self.source) as file:
-            blocks = [
-                _read_block(find_dataset(file, name, path=self.source), slice(None), slice(start, stop))
-                for name in FRAME_DATASETS
-            ]
-        for name, block, n_frames in zip(FRAME_DATASETS, blocks, expected, strict=True):
-            self._require_unchanged(name, block, (n_frames, stop - start, self.n_columns))
-        return Frames(
-            projections=blocks[0],
-            flats=blocks[1],
-            darks=blocks[2],
-            source=str(self.source),
-            datasets=FRAME_DATASETS,
-            first_row=start,
-        )
-
-    def read_references(self) -> tuple[CountArray, CountArray]:
-        """Read the flats and darks of the whole detector, no projections.
-
-        Returns
-        -------
-        `(flat, v, u)` and `(dark, v, u)` counts in the data type of the file.
-
-        Raises
-        ------
-        DataError
-            A file that cannot be read or has changed since it was opened.
-        """
-        with open_hdf5(self.source) as file:
-            flats, darks = (
-                _read_block(find_dataset(file, name, path=self.source), slice(None), slice(None))
-                for name in ("img_bkg", "img_dark")
-            )
-        self._require_unchanged("img_bkg", flats, (self.n_flats, self.n_rows, self.n_columns))
-        self._require_unchanged("img_dark", darks, (self.n_darks, self.n_rows, self.n_columns))
-        return flats, darks
-
-    def read_projection(self, index: int) -> CountArray:
-        """Read one raw projection.
-
-        Parameters
-        ----------
-        index
-            Number of the projection, from 0.
-
-        Returns
-        -------
-        `(v, u)` counts in the data type of the file.
-
-        Raises
-        ------
-        DataError
-            No such projection, or a file that cannot be read or has changed since it was opened.
-        """
-        if not 0 <= index < self.angles_rad.size:
-            message = f"{self.source}: projection {index} asked of {self.angles_rad.size}."
-            raise DataError(message)
-        with open_hdf5(self.source) as file:
-            images = find_dataset(file, "img_tomo", path=self.source)
-            block = _read_block(images, slice(index, index + 1), slice(None))
-        self._require_unchanged("img_tomo", block, (1, self.n_rows, self.n_columns))
-        return np.asarray(block[0])  # (v, u)
-
-    def _require_unchanged(self, name: str, block: CountArray, shape: tuple[int, ...]) -> None:
-        if block.shape != shape:
-            message = (
-                f"{self.source}: dataset '{name}' delivers {block.shape} where {shape} was there on opening. "
-                "The file changed in between: open the scan again when it is complete."
-            )
-            raise DataError(message)
 
 
 def is_fxi(path: str | Path) -> bool:
@@ -161,16 +50,19 @@ def is_fxi(path: str | Path) -> bool:
         The file does not exist or cannot be read as HDF5.
     """
     with open_hdf5(Path(path)) as file:
-        return "img_xanes" not in file and sum(name in file for name in RAW_DATASETS) >= 3
+        held = set(file)
+    return "img_xanes" not in held and len(held.intersection(RAW_DATASETS)) >= 3
 
 
-def open_fxi(path: str | Path) -> FxiTomogram:
+def open_fxi(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) -> Hdf5Tomogram:
     """One energy of an FXI fly scan, without reading its frames.
 
     Parameters
     ----------
     path
         File `fly_scan_id_<number>.h5` or alike.
+    overrides
+        What the user states in place of the file.
 
     Returns
     -------
@@ -184,17 +76,16 @@ def open_fxi(path: str | Path) -> FxiTomogram:
     path = Path(path)
     notes: list[str] = []
     with open_hdf5(path) as file:
-        n_angles, n_rows, n_columns = _projection_shape(file, path=path)
-        n_flats = _count_frames(file, "img_bkg", (n_rows, n_columns), path=path, notes=notes)
-        n_darks = _count_frames(file, "img_dark", (n_rows, n_columns), path=path, notes=notes)
-        return FxiTomogram(
+        projections = projection_frames(file, "img_tomo", path=path, notes=notes)
+        flats = reference_frames(file, "img_bkg", kind="flats", like=projections, path=path, notes=notes)
+        darks = reference_frames(file, "img_dark", kind="darks", like=projections, path=path, notes=notes)
+        return Hdf5Tomogram(
             source=path,
-            energy_ev=_read_energy(file, path=path, notes=notes),
-            angles_rad=_read_angles(file, n_angles, path=path),
-            n_rows=n_rows,
-            n_columns=n_columns,
-            n_flats=n_flats,
-            n_darks=n_darks,
+            energy_ev=_read_energy(file, overrides, path=path, notes=notes),
+            angles_rad=_read_angles(file, projections.n_frames, overrides, path=path),
+            projections=projections,
+            flats=flats,
+            darks=darks,
             pixel_size_nm=_read_pixel_size(file, path=path, notes=notes),
             time_s=_read_time(file, path=path),
             notes=tuple(notes),
@@ -289,74 +180,25 @@ def _median_frame(counts: NDArray[np.uint16]) -> NDArray[np.float32]:
     return np.asarray(np.median(counts, axis=0, keepdims=True), dtype=np.float32)  # (1, v, u)
 
 
-def _projection_shape(file: h5py.File, *, path: Path) -> tuple[int, int, int]:
-    images = find_dataset(file, "img_tomo", path=path)
-    _require_numbers(images, "img_tomo", path=path)
-    if images.ndim != 3 or min(images.shape) < 1:
-        message = (
-            f"{path}: dataset 'img_tomo' has shape {images.shape}; (angle, row, column) is expected. "
-            "Export the scan again with one frame per angle."
-        )
-        raise DataError(message)
-    n_angles, n_rows, n_columns = (int(length) for length in images.shape)
-    return n_angles, n_rows, n_columns
-
-
-def _count_frames(file: h5py.File, name: str, frame_shape: tuple[int, int], *, path: Path, notes: list[str]) -> int:
-    images = find_dataset(file, name, path=path)
-    _require_numbers(images, name, path=path)
-    shape = tuple(int(length) for length in images.shape)
-    if len(shape) == 4 and shape[0] == 1:
-        notes.append(f"'{name}' has an extra leading axis of length 1, which is ignored.")
-        shape = shape[1:]
-    if len(shape) != 3 or shape[1:] != frame_shape or shape[0] < 1:
-        message = (
-            f"{path}: dataset '{name}' has shape {images.shape}; (frame, {frame_shape[0]}, {frame_shape[1]}) "
-            "is expected from 'img_tomo'. Record flats and darks with the region of the projections."
-        )
-        raise DataError(message)
-    notes.extend(_placeholder_note(images, name, shape[0]))
-    return shape[0]
-
-
-def _placeholder_note(images: h5py.Dataset, name: str, n_frames: int) -> tuple[str, ...]:
-    """Tell a stream that was not recorded: FXI writes one frame of ones (flat) or zeros (dark) for it."""
-    if n_frames > 1:
-        return ()
-    row = _read_block(images, slice(None), slice(0, 1))
-    if name == "img_bkg" and np.all(row == 1):
-        return ("No flats were recorded ('img_bkg' holds ones).",)
-    if name == "img_dark" and np.all(row == 0):
-        return ("No darks were recorded ('img_dark' holds zeros).",)
-    return ()
-
-
-def _require_numbers(images: h5py.Dataset, name: str, *, path: Path) -> None:
-    if images.dtype.kind not in "iuf" or images.shape is None:
-        message = f"{path}: dataset '{name}' holds {images.dtype}, not counts. Export the scan again."
-        raise DataError(message)
-
-
-def _read_block(images: h5py.Dataset, frames: slice, rows: slice) -> CountArray:
-    leading = (0,) * (images.ndim - 3)
-    block = np.asarray(images[(*leading, frames, rows)])
-    return np.asarray(block, dtype=block.dtype.newbyteorder("="))
-
-
-def _read_energy(file: h5py.File, *, path: Path, notes: list[str]) -> float:
+def _read_energy(file: h5py.File, overrides: Overrides, *, path: Path, notes: list[str]) -> float:
+    if overrides.energies_ev is not None:
+        return float("nan")
     value = read_scalar(file, "X_eng", path=path)
     energy, energy_notes = energy_ev_from(value, name=f"{path}: dataset 'X_eng'")
     notes.extend(energy_notes)
     return energy
 
 
-def _read_angles(file: h5py.File, n_angles: int, *, path: Path) -> NDArray[np.float64]:
-    degrees = np.asarray(find_dataset(file, "angle", path=path)[()])
-    return angles_rad_from(degrees, n_projections=n_angles, name=f"{path}: dataset 'angle'")
+def _read_angles(file: h5py.File, n_angles: int, overrides: Overrides, *, path: Path) -> NDArray[np.float64]:
+    if overrides.angles_deg is not None:
+        return overrides.angles_rad(n_projections=n_angles, path=path)
+    degrees = find_dataset(file, "angle", path=path)
+    recorded = np.asarray(degrees[()]) if degrees.shape == (n_angles,) else degrees
+    return angles_rad_from(recorded, n_projections=n_angles, name=f"{path}: dataset 'angle'")
 
 
 def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | None:
-    if "Pixel Size" not in file:
+    if "Pixel Size" not in set(file):
         notes.append("No 'Pixel Size' is recorded.")
         return None
     value = read_scalar(file, "Pixel Size", path=path)
@@ -367,7 +209,7 @@ def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float 
 
 
 def _read_time(file: h5py.File, *, path: Path) -> float | None:
-    if "scan_time" not in file:
+    if "scan_time" not in set(file):
         return None
     time = number_from(read_scalar(file, "scan_time", path=path))
     return time if np.isfinite(time) else None

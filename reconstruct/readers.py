@@ -7,9 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from numpy.typing import ArrayLike
+
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.fxi import RAW_DATASETS, is_fxi, open_fxi
-from xanesmap.reconstruct.hdf5 import open_hdf5
+from xanesmap.reconstruct.fxi import is_fxi, open_fxi
+from xanesmap.reconstruct.other_content import describe_content, is_known
+from xanesmap.reconstruct.overrides import Overrides, apply_overrides, check_overrides
 from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
 from xanesmap.reconstruct.xrm import is_xrm
 from xanesmap.reconstruct.xrm_scan import open_xrm_files
@@ -20,22 +23,36 @@ SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".xrm", ".txrm")
 
 Recogniser = Callable[[Path], bool]
 """Tells by the content of a file whether it is of a format."""
-FilesOpener = Callable[[Sequence[Path]], Sequence[Tomogram]]
-"""Opens all files of one format, in the order of their numbers: one tomogram per energy."""
+FilesOpener = Callable[[Sequence[Path], Overrides], Sequence[Tomogram]]
+"""Opens all files of one format, in the order of their numbers: one tomogram per energy.
+
+Energies and angles that a user gave need not be in the files; they are put in their place afterwards."""
 
 
-def _open_fxi_files(paths: Sequence[Path]) -> list[Tomogram]:
-    return [open_fxi(path) for path in paths]
+def _open_xradia_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
+    del overrides
+    return open_xrm_files(paths)
+
+
+def _open_fxi_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
+    return [open_fxi(path, overrides=overrides) for path in paths]
 
 
 FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
-    "Xradia files": (is_xrm, open_xrm_files),
+    "Xradia files": (is_xrm, _open_xradia_files),
     "FXI fly scans": (is_fxi, _open_fxi_files),
 }
 """Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
 
 
-def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool = False) -> Scan:
+def open_scan(
+    source: str | Path | Sequence[str | Path],
+    *,
+    sort_energies: bool = False,
+    energies_ev: ArrayLike | None = None,
+    angles_deg: ArrayLike | None = None,
+    pixel_size_nm: float | None = None,
+) -> Scan:
     """Scan of all energies found, without reading a frame.
 
     Files are taken in the order of the numbers in their names (`fly_scan_id_9` before `fly_scan_id_10`).
@@ -47,10 +64,17 @@ def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool 
         Folder, file pattern (`scan/fly_scan_id_*.h5`), or list of files, folders and patterns.
     sort_energies
         Accept energies that were not recorded in rising or falling order, and sort them.
+    energies_ev
+        `(energy,)` photon energies in eV in place of those of the files, in the order of the files.
+    angles_deg
+        `(angle,)` rotation angles in degrees in place of those of the files, for every energy.
+    pixel_size_nm
+        Pixel size in the sample in nm in place of that of the files, for every energy.
 
     Returns
     -------
-    Scan with strictly increasing energies in eV.
+    Scan with strictly increasing energies in eV. A single tomogram makes a scan as well; where its energy is not
+    known it is NaN.
 
     Raises
     ------
@@ -63,6 +87,7 @@ def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool 
     >>> scan.energies_ev[:2]  # doctest: +SKIP
     array([7092., 7094.])
     """
+    overrides = check_overrides(energies_ev=energies_ev, angles_deg=angles_deg, pixel_size_nm=pixel_size_nm)
     asked = [source] if isinstance(source, str | Path) else list(source)
     if not asked:
         message = "The list of scan files is empty. Give a folder, a pattern or the files of a scan."
@@ -75,7 +100,7 @@ def open_scan(source: str | Path | Sequence[str | Path], *, sort_energies: bool 
     _require_scan_files(kept, paths)
     left_out = [path.name for path in paths if path not in kept]
     _, opener = FILE_FORMATS[_only_format(kept, formats)]
-    tomograms = opener(kept)
+    tomograms = apply_overrides(opener(kept, overrides), overrides)
     return scan_from_tomograms(tomograms, sort_energies=sort_energies, notes=_left_out_note(left_out))
 
 
@@ -123,9 +148,7 @@ def _format_of(path: Path, *, named: bool) -> str | None:
         if recognises(path):
             return name
     if named:
-        with open_hdf5(path) as file:
-            held = ", ".join(sorted(file)) or "nothing"
-        message = f"{path}: not a tomography scan; the file holds {held}. {_wanted()}"
+        message = f"{path}: {describe_content(path)}."
         raise DataError(message)
     return None
 
@@ -145,17 +168,11 @@ def _only_format(kept: Sequence[Path], formats: Mapping[Path, str | None]) -> st
 def _require_scan_files(kept: Sequence[Path], paths: Sequence[Path]) -> None:
     if kept:
         return
-    with open_hdf5(paths[0]) as file:
-        held = ", ".join(sorted(file)) or "nothing"
+    first = next((path for path in paths if is_known(path)), paths[0])
     message = (
-        f"{paths[0].parent}: none of {len(paths)} HDF5 files is a tomography scan; {paths[0].name} holds "
-        f"{held}. {_wanted()}"
+        f"{first.parent}: none of {len(paths)} files is a tomography scan; {first.name}: {describe_content(first)}."
     )
     raise DataError(message)
-
-
-def _wanted() -> str:
-    return f"FXI fly scans with {', '.join(RAW_DATASETS)} are read: check the path."
 
 
 def _left_out_note(names: Sequence[str]) -> tuple[str, ...]:

@@ -165,9 +165,9 @@ def scan_from_tomograms(
     Raises
     ------
     DataError
-        Fewer than two energies, an energy recorded twice, energies out of order, or frames of unlike shape.
+        No tomogram, an energy unknown or recorded twice, energies out of order, or frames of unlike shape.
     """
-    _require_two_energies(tomograms)
+    _require_tomograms(tomograms)
     _require_one_shape(tomograms)
     in_order = sorted(tomograms, key=lambda tomogram: tomogram.energy_ev)
     _require_distinct_energies(in_order)
@@ -175,15 +175,40 @@ def scan_from_tomograms(
     return Scan(tomograms=tuple(in_order), opening_notes=(*notes, *order_note))
 
 
-def _require_two_energies(tomograms: Sequence[Tomogram]) -> None:
-    if len(tomograms) >= 2:
-        return
-    found = f"{tomograms[0].source} at {tomograms[0].energy_ev:.2f} eV" if tomograms else "none"
-    message = (
-        f"A phase map needs tomograms at two energies or more, and at least as many as phases and background "
-        f"columns; found {found}. Give the folder that holds every energy of the scan."
-    )
-    raise DataError(message)
+def require_two_energies(scan: Scan) -> None:
+    """Refuse a scan of one energy, of which no phase map can be made.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+
+    Raises
+    ------
+    DataError
+        Fewer than two energies.
+    """
+    if len(scan.tomograms) < 2:
+        only = scan.tomograms[0]
+        known = f" at {only.energy_ev:.2f} eV" if np.isfinite(only.energy_ev) else ""
+        message = (
+            f"A phase map needs tomograms at two energies or more, and at least as many as phases and background "
+            f"columns; found {only.source}{known}. Give the folder that holds every energy of the scan."
+        )
+        raise DataError(message)
+
+
+def _require_tomograms(tomograms: Sequence[Tomogram]) -> None:
+    if not tomograms:
+        message = "A scan needs at least one tomogram; none was found. Check the path."
+        raise DataError(message)
+    unknown = [tomogram for tomogram in tomograms if not np.isfinite(tomogram.energy_ev)]
+    if unknown and len(tomograms) > 1:
+        message = (
+            f"{unknown[0].source}: no photon energy is recorded ({len(unknown)} of {len(tomograms)} tomograms). Give "
+            "the energies of all, in the order of the numbers in the file names, as energies_ev (in eV)."
+        )
+        raise DataError(message)
 
 
 def _require_one_shape(tomograms: Sequence[Tomogram]) -> None:

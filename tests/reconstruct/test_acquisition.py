@@ -32,7 +32,7 @@ def test_energies_in_ev_are_kept_and_told(energy_ev):
 
 @pytest.mark.parametrize("value", [0.0, -7.1, 1.9, 30.1, 712.0, 999.0, 60001.0, float("nan"), "Fe K", None])
 def test_a_value_that_is_no_energy_in_either_unit_is_refused(value):
-    with pytest.raises(DataError, match=r"a\.h5: dataset 'X_eng' is .*keV is expected"):
+    with pytest.raises(DataError, match=r"a\.h5: dataset 'X_eng' is .*a photon energy"):
         energy_ev_from(value, name="a.h5: dataset 'X_eng'")
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.scan import scan_from_tomograms
+from xanesmap.reconstruct.scan import require_two_energies, scan_from_tomograms
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,22 @@ def test_an_energy_recorded_twice_is_refused_naming_both_files(sort_energies, se
         scan_from_tomograms(recorded(7100.0, 7110.0, 7120.0, second), sort_energies=sort_energies)
 
 
-@pytest.mark.parametrize("energies", [(), (7112.0,)])
-def test_fewer_than_two_energies_are_refused(energies):
-    with pytest.raises(DataError, match="two energies or more"):
-        scan_from_tomograms(recorded(*energies))
+def test_no_tomogram_is_no_scan():
+    with pytest.raises(DataError, match="at least one tomogram"):
+        scan_from_tomograms([])
+
+
+def test_one_energy_is_a_scan_but_makes_no_phase_map():
+    scan = scan_from_tomograms(recorded(7112.0))
+    with pytest.raises(DataError, match=r"two energies or more.*e0\.h5 at 7112\.00 eV"):
+        require_two_energies(scan)
+    require_two_energies(scan_from_tomograms(recorded(7112.0, 7113.0)))
+
+
+def test_an_unknown_energy_is_refused_unless_it_is_the_only_one():
+    assert np.isnan(scan_from_tomograms(recorded(np.nan)).energies_ev[0])
+    with pytest.raises(DataError, match=r"e1\.h5: no photon energy is recorded \(2 of 3 .*energies_ev"):
+        scan_from_tomograms(recorded(7112.0, np.nan, np.nan))
 
 
 def test_the_odd_frame_shape_is_named():
