@@ -14,6 +14,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 _SEPARATOR = re.compile(r"[,;\s]+")
 _NAMED_COLUMN = re.compile(r"^[#%!;\s]*Column\.(\d+)\s*:\s*(.+?)\s*$", re.IGNORECASE)
+_UNIT_AT_END = re.compile(r"(?<=\S)\s+(?:eV|keV|counts|degrees?|deg|angstroms?|seconds?|arb\.?|a\.u\.)$", re.IGNORECASE)
 _COMMENT_SIGNS = "#%!;"
 
 
@@ -105,9 +106,14 @@ def _numbers(line: str) -> list[float] | None:
 
 
 def _column_names(header: list[str], *, n_columns: int) -> tuple[str, ...]:
-    numbered = {int(m.group(1)): m.group(2) for m in map(_NAMED_COLUMN.match, header) if m}
+    numbered = {int(m.group(1)): _without_unit(m.group(2)) for m in map(_NAMED_COLUMN.match, header) if m}
     if numbered:
         return tuple(numbered.get(number, str(number)) for number in range(1, n_columns + 1))
     titles = (_SEPARATOR.split(line.lstrip(_COMMENT_SIGNS + " \t").strip()) for line in reversed(header))
     fallback = tuple(str(number) for number in range(1, n_columns + 1))
     return next((tuple(words) for words in titles if len(words) == n_columns), fallback)
+
+
+def _without_unit(title: str) -> str:
+    """Name of a column in "name unit || where it was recorded", as XDI writes them."""
+    return _UNIT_AT_END.sub("", title.split("||")[0].strip())

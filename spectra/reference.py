@@ -12,7 +12,8 @@ from scipy.interpolate import Akima1DInterpolator
 
 from xanesmap.errors import DataError
 from xanesmap.spectra.absorption import EDGE_ENERGY_EV, VALID_RANGE_EV, Phase, normalised_absorption
-from xanesmap.spectra.column_file import ColumnFile, read_columns
+from xanesmap.spectra.normalisation import normalise_spectrum
+from xanesmap.spectra.spectrum_file import Spectrum, read_spectrum
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -21,14 +22,14 @@ logger = logging.getLogger(__name__)
 MINIMUM_POINTS: Final = 5
 """Fewest points of a reference spectrum."""
 
-_EV_RANGE: Final = (1000.0, 60000.0)
-_KEV_RANGE: Final = (2.0, 30.0)
-
 _ALIASES: Final[dict[str, Phase]] = {"lifepo4": "LiFePO4", "lfp": "LiFePO4", "fepo4": "FePO4", "fp": "FePO4"}
 
 _SMALLEST_EDGE: Final = 0.1
 _PRE_EDGE_TOLERANCE: Final = 0.25
 _POST_EDGE_TOLERANCE: Final = 0.35
+# Spectra of unknown state are taken as normalised within these, and normalised outside them.
+_NORMALISED_BELOW: Final = 0.05
+_NORMALISED_ABOVE: Final = 0.12
 _PRE_EDGE_DISTANCE_EV: Final = 15.0
 _POST_EDGE_DISTANCE_EV: Final = 30.0
 
@@ -72,7 +73,9 @@ class Reference:
             frozen = np.array(getattr(self, field), dtype=np.float64)
             frozen.flags.writeable = False
             object.__setattr__(self, field, frozen)
-        problem = _array_problem(self) or _energy_problem(self.energies_ev) or _shape_problem(self)
+        problem = (
+            _array_problem(self.energies_ev, self.values) or _energy_problem(self.energies_ev) or _shape_problem(self)
+        )
         if problem:
             message = f"reference {self.name} ({self.source}) {problem}"
             raise DataError(message)
@@ -116,41 +119,42 @@ def bundled_reference(name: str) -> Reference:
 
 
 def load_reference(source: str | Path, *, name: str) -> Reference:
-    """Read a reference spectrum from a text file (csv, txt, dat, xmu, Athena .nor).
+    """Read a reference spectrum from a text file (csv, txt, dat, xmu, XDI, Athena .nor) or an Athena project (.prj).
 
     Parameters
     ----------
     source
-        Path of the file: energy in the first column, normalised absorption in the second, further columns
-        ignored. "path:column" takes the column of that name instead; a .nor file with several spectra demands
-        it.
+        Path of the file: energy in the first column, absorption in the second, unless the header names them.
+        "path:column" takes the column of that name instead, "path:ifluor/i0" the ratio of two, "project.prj:name" one
+        spectrum of a project; files with several spectra demand it.
     name
         Name of the phase.
 
     Returns
     -------
-    The reference. Energies from 1000 to 60000 are taken as eV, from 2 to 30 as keV; a conversion is logged
-    and recorded in `notes`.
+    The reference. Energies from 1000 to 60000 are taken as eV, from 2 to 30 as keV. Raw absorption (by the name of
+    its column, or because it is not 0 below the edge and 1 above) is normalised by `normalise_spectrum`, every
+    spectrum with the same windows about its edge. Whatever was done is logged and recorded in `notes`.
 
     Raises
     ------
     DataError
         If the file cannot be read, the column is missing or ambiguous, the unit of the energy is neither, or
-        the numbers are not an edge-normalised spectrum.
+        the numbers are no absorption edge.
     """
-    path, column = _split_source(source)
-    table = read_columns(path)
-    index = _column_index(table, column)
-    energies, notes = _energies_in_ev(table)
+    spectrum = read_spectrum(source)
+    label = f"reference {name} ({spectrum.source})"
+    problem = _array_problem(spectrum.energies_ev, spectrum.values) or _energy_problem(spectrum.energies_ev)
+    if problem:
+        message = f"{label} {problem}"
+        raise DataError(message)
+    energies, values, notes = spectrum.energies_ev, spectrum.values, spectrum.notes
+    if _is_raw(spectrum):
+        normalised = normalise_spectrum(energies, values, name=label)
+        energies, values, notes = normalised.energies_ev, normalised.values, (*notes, normalised.note)
     for note in notes:
-        logger.info("reference %s (%s): %s", name, path, note)
-    return Reference(
-        name=name,
-        energies_ev=energies,
-        values=table.values[index],
-        source=f"{path}:{column}" if column else str(path),
-        notes=notes,
-    )
+        logger.info("%s: %s", label, note)
+    return Reference(name=name, energies_ev=energies, values=values, source=spectrum.source, notes=notes)
 
 
 def sample_references(
@@ -211,51 +215,16 @@ def _check_coverage(reference: Reference, energies_ev: FloatArray, *, energy_off
     raise DataError(message)
 
 
-def _split_source(source: str | Path) -> tuple[Path, str | None]:
-    path = Path(source)
-    file, separator, column = str(source).rpartition(":")
-    if path.exists() or not separator or not Path(file).exists():
-        return path, None
-    return Path(file), column
+def _is_raw(spectrum: Spectrum) -> bool:
+    if spectrum.state != "unknown":
+        return spectrum.state == "raw"
+    below, above = _levels(spectrum.energies_ev, spectrum.values)
+    far_below = below is not None and abs(below) > _NORMALISED_BELOW
+    far_above = above is not None and abs(above - 1.0) > _NORMALISED_ABOVE
+    return bool(np.ptp(spectrum.values) > 0) and (far_below or far_above)
 
 
-def _column_index(table: ColumnFile, column: str | None) -> int:
-    choices = ", ".join(table.names[1:])
-    if len(table.names) < 2:
-        message = f"{table.path} has one column of numbers; give two, the energy and the normalised absorption."
-        raise DataError(message)
-    if column is None and table.path.suffix.lower() == ".nor" and len(table.names) > 2:
-        message = (
-            f"{table.path} holds {len(table.names) - 1} spectra and none was chosen; "
-            f"write {table.path.name}:COLUMN with one of {choices}."
-        )
-        raise DataError(message)
-    if column is not None and column not in table.names[1:]:
-        message = f"{table.path} has no column {column!r}; choose one of {choices}."
-        raise DataError(message)
-    return 1 if column is None else table.names.index(column, 1)
-
-
-def _energies_in_ev(table: ColumnFile) -> tuple[FloatArray, tuple[str, ...]]:
-    energies = table.values[0]
-    if _all_within(energies, _EV_RANGE):
-        return energies, ()
-    if _all_within(energies, _KEV_RANGE):
-        return energies * 1000.0, ("energies converted from keV to eV",)
-    message = (
-        f"{table.path}: the first column ({table.names[0]}) runs from {energies.min():g} to "
-        f"{energies.max():g}, which is neither an energy in eV ({_EV_RANGE[0]:g}-{_EV_RANGE[1]:g}) nor in keV "
-        f"({_KEV_RANGE[0]:g}-{_KEV_RANGE[1]:g}); put the photon energy first, in one of the two units."
-    )
-    raise DataError(message)
-
-
-def _all_within(values: FloatArray, limits: tuple[float, float]) -> bool:
-    return bool(np.all((values >= limits[0]) & (values <= limits[1])))
-
-
-def _array_problem(reference: Reference) -> str | None:
-    energies, values = reference.energies_ev, reference.values
+def _array_problem(energies: FloatArray, values: FloatArray) -> str | None:
     if energies.ndim != 1 or energies.shape != values.shape:
         return f"has energies {energies.shape} and values {values.shape}; give one value per energy."
     if energies.size < MINIMUM_POINTS:
@@ -284,15 +253,21 @@ def _shape_problem(reference: Reference) -> str | None:
     energies, values = reference.energies_ev, reference.values
     if np.ptp(values) < _SMALLEST_EDGE:
         return f"changes by only {np.ptp(values):.2g}, which is no absorption edge; check the column."
-    first, last = values[0], float(np.median(values[-max(values.size // 4, 1) :]))
-    edge_ev = energies[np.argmax((values - first) * (last - first) >= 0.5 * (last - first) ** 2)]
-    pre = values[energies < edge_ev - _PRE_EDGE_DISTANCE_EV]
-    post = values[energies > edge_ev + _POST_EDGE_DISTANCE_EV]
-    if pre.size and abs(np.median(pre)) > _PRE_EDGE_TOLERANCE:
-        return f"is {np.median(pre):.3g} below the edge, not 0: {_NORMALISE}"
-    if post.size and abs(np.median(post) - 1.0) > _POST_EDGE_TOLERANCE:
-        return f"is {np.median(post):.3g} above the edge, not 1: {_NORMALISE}"
+    below, above = _levels(energies, values)
+    if below is not None and abs(below) > _PRE_EDGE_TOLERANCE:
+        return f"is {below:.3g} below the edge, not 0: {_NORMALISE}"
+    if above is not None and abs(above - 1.0) > _POST_EDGE_TOLERANCE:
+        return f"is {above:.3g} above the edge, not 1: {_NORMALISE}"
     return None
 
 
-_NORMALISE: Final = "normalise it (pre-edge line to 0, post-edge to 1), for instance in Athena or Larch."
+def _levels(energies: FloatArray, values: FloatArray) -> tuple[float | None, float | None]:
+    """Median well below and well above the edge; None where nothing was measured there."""
+    first, last = values[0], float(np.median(values[-max(values.size // 4, 1) :]))
+    edge_ev = energies[np.argmax((values - first) * (last - first) >= 0.5 * (last - first) ** 2)]
+    below = values[energies < edge_ev - _PRE_EDGE_DISTANCE_EV]
+    above = values[energies > edge_ev + _POST_EDGE_DISTANCE_EV]
+    return (float(np.median(below)) if below.size else None, float(np.median(above)) if above.size else None)
+
+
+_NORMALISE: Final = "normalise it (pre-edge line to 0, post-edge to 1) with `normalise_spectrum`, Athena or Larch."

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 from xanesmap.errors import DataError
 from xanesmap.spectra.absorption import normalised_absorption
+from xanesmap.spectra.athena_project import read_project
+from xanesmap.spectra.column_file import read_columns
 from xanesmap.spectra.reference import Reference, bundled_reference, load_reference, sample_references
 
 SHARED = Path(os.environ.get("XANESMAP_SHARED", "../shared")) / "data" / "spectra"
@@ -88,8 +91,7 @@ def test_energies_that_cannot_be_right_are_refused(tmp_path, energies, match):
     ("values", "match"),
     [
         (np.full(101, 0.7), "changes by only 0, which is no absorption edge"),
-        (VALUES + 0.8, r"is 0.8\d* below the edge, not 0: normalise it"),
-        (VALUES * 2.2, r"is 2.1\d* above the edge, not 1: normalise it"),
+        (1.0 - VALUES, r"points lie \+40 to \+200 eV from there, and normalising takes 4 above the edge"),
         (np.where(ENERGIES == 7100, np.nan, VALUES), "1 points that are not finite, the first at index 20"),
     ],
 )
@@ -99,6 +101,23 @@ def test_values_that_are_not_an_edge_normalised_spectrum_are_refused(tmp_path, v
         load_reference(path, name="iron")
     assert "reference iron" in str(caught.value)
     assert "a.txt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("values", "match"),
+    [(VALUES + 0.8, r"is 0.8\d* below the edge, not 0"), (VALUES * 2.2, r"is 2.1\d* above the edge, not 1")],
+)
+def test_a_reference_made_of_raw_values_is_refused(values, match):
+    with pytest.raises(DataError, match=match):
+        Reference(name="iron", energies_ev=ENERGIES, values=values, source="test")
+
+
+@pytest.mark.parametrize("raw", [VALUES + 0.8, VALUES * 2.2, 3.0 * VALUES - 1.0 - 0.002 * (ENERGIES - 7120.0)])
+def test_raw_absorption_in_a_file_is_normalised_and_the_numbers_recorded(tmp_path, raw):
+    reference = load_reference(write_table(tmp_path / "a.txt", [ENERGIES, raw]), name="iron")
+    # The pre- and post-edge lines of an arctangent lie 0.03 from its levels: its tails are long.
+    np.testing.assert_allclose(reference.values, VALUES, atol=0.06)
+    assert re.search(r"normalised from raw absorption: E0 712\d\.\d+ eV, edge step .*, flattened", reference.notes[0])
 
 
 def test_a_short_range_around_the_white_line_is_not_judged():
@@ -206,3 +225,67 @@ def test_nickel_references_in_kev_have_their_edge_where_it_is(file, half_ev):
     reference = load_reference(SHARED / "ni_txm_refs" / file, name="Ni")
     assert reference.notes
     assert reference.energies_ev[np.argmax(reference.values > 0.5)] == pytest.approx(half_ev, abs=1.1)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="shared reference spectra are not on this machine")
+def test_every_shared_spectrum_loads_or_fails_with_a_sentence():
+    loaded, refused = [], {}
+    for file in sorted(path for path in SHARED.rglob("*") if path.suffix.lower() in SPECTRUM_SUFFIXES):
+        for source in sources_of(file):
+            try:
+                reference = load_reference(source, name=file.stem)
+            except DataError as error:
+                refused[str(source)] = str(error)
+                continue
+            loaded.append(source)
+            if any("normalised from raw" in note for note in reference.notes):
+                assert 0.95 < reference.values.max() < 2.2, source
+                assert (
+                    abs(np.median(reference.values[reference.energies_ev > reference.energies_ev[-1] - 40]) - 1) < 0.2
+                )
+    assert len(loaded) >= 225
+    for source, words in refused.items():
+        assert "\n" not in words
+        assert Path(source).name in words
+    spectra = {Path(source).name for source in refused} - LISTS
+    assert spectra == {"fe_xanes_8ch.xdi"}  # it was stopped at 7108.6 eV, below the edge
+
+
+SPECTRUM_SUFFIXES = (".e", ".dat", ".txt", ".csv", ".xdi", ".xmu", ".nor", ".prj")
+LISTS = {
+    "LICENSE.txt",
+    "License.txt",
+    "Readme.txt",
+    "energy_list_corr.txt",
+    "Ni_eng_list.txt",
+    "pyxas_xanes_fit_param.csv",
+}
+
+
+def sources_of(file):
+    if file.suffix == ".prj":
+        return [f"{file}:{number + 1}" for number in range(len(read_project(file)))]
+    if file.suffix == ".nor":
+        return [f"{file}:{name}" for name in read_columns(file).names[1:]]
+    return [file]
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="shared reference spectra are not on this machine")
+@pytest.mark.parametrize(("foil", "inflection_ev"), [("Fe", 7111.95), ("Mn", 6539.25), ("Co", 7709.1), ("Ni", 8333.0)])
+def test_foils_keep_their_first_inflection_when_they_are_normalised(foil, inflection_ev):
+    reference = load_reference(SHARED / "xasref_foils" / f"{foil}_foil_{foil}_K.dat", name=foil)
+    slope = np.gradient(reference.values, reference.energies_ev)
+    near = np.abs(reference.energies_ev - inflection_ev) < 3.0
+    assert reference.energies_ev[near][slope[near].argmax()] == pytest.approx(inflection_ev, abs=0.3)
+    post = reference.values[
+        (reference.energies_ev > inflection_ev + 50) & (reference.energies_ev < inflection_ev + 200)
+    ]
+    assert post.mean() == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="shared reference spectra are not on this machine")
+def test_repeated_scans_normalise_alike():
+    files = [SHARED / "xasdatalib" / "Mn" / f"Mn2O3_rt_0{i}.xdi" for i in (1, 2, 3)]
+    grid = np.arange(6522.0, 6628.0, 1.0)
+    scans = sample_references([load_reference(file, name=file.stem) for file in files], grid)
+    assert np.abs(scans - scans.mean(axis=0)).max() < 0.04
