@@ -59,10 +59,12 @@ class FrameTomogram:
     flat_scale: float = 1.0
     pixel_size_nm: float | None = None
     time_s: float | None = None
-    recorded_notes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     datasets: tuple[str, str, str] = ("projections", "flats", "darks")
 
     def __post_init__(self) -> None:
+        missing = [note for frames, note in ((self.flats, NO_FLATS), (self.darks, NO_DARKS)) if not frames]
+        object.__setattr__(self, "notes", tuple(dict.fromkeys([*self.notes, *missing])))
         first = self.projections[0]
         for frame in (*self.projections, *self.flats, *self.darks):
             if frame.shape != first.shape:
@@ -92,13 +94,6 @@ class FrameTomogram:
     def n_darks(self) -> int:
         """Number of dark frames; 1 for the frame of zeros that stands for missing darks."""
         return max(len(self.darks), 1)
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What the reader had to assume, one sentence each."""
-        flats = () if self.flats else (NO_FLATS,)
-        darks = () if self.darks else (NO_DARKS,)
-        return (*self.recorded_notes, *flats, *darks)
 
     def read_rows(self, start: int, stop: int) -> Frames:
         """Read the values of some detector rows from every projection, flat and dark; safe in threads.
