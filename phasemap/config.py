@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import psutil
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.layers import MIXED
 from xanesmap.reconstruct.engines import EngineName, FilterName
 from xanesmap.reconstruct.stripes import StripeMethod
 from xanesmap.spectra.background import Background
@@ -41,8 +42,18 @@ def bytes_from_text(size: Any) -> Any:
     return int(float(match[1]) * _UNITS[(match[2] or "").lower()])
 
 
+def _phase_name(name: str) -> str:
+    if not name.strip() or name == MIXED:
+        message = f"a phase needs a name, other than {MIXED!r}, the label of voxels in which no phase prevails"
+        raise ValueError(message)
+    return name
+
+
+PhaseName = Annotated[str, AfterValidator(_phase_name)]
+
+
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
 
 
 class ReconstructConfig(_Config):
@@ -62,12 +73,16 @@ class ReconstructConfig(_Config):
     """Removal of stripes in sinograms (rings in slices)."""
     sort_energies: bool = False
     """Accept files whose energies neither rise nor fall steadily, and sort them."""
+    energies_ev: tuple[float, ...] | None = None
+    """Photon energies in place of those of the files, eV, in the order of the numbers in the file names."""
+    angles_deg: tuple[float, ...] | None = None
+    """Rotation angles in place of those of the files, degrees, the same for every energy."""
 
 
 class SpectraConfig(_Config):
     """From attenuation to phase amounts."""
 
-    references: Annotated[dict[str, str], Field(min_length=1, max_length=5)] = Field(
+    references: Annotated[dict[PhaseName, str], Field(min_length=1, max_length=5)] = Field(
         default_factory=lambda: {"LiFePO4": BUNDLED, "FePO4": BUNDLED}
     )
     """Phase name to reference file (`lib.nor:column` picks a column), or `bundled` for LiFePO4 and FePO4."""
@@ -101,10 +116,8 @@ class RunConfig(_Config):
     """Replace an earlier result at `out`, once the new one is complete."""
     keep_mu: bool = True
     """Keep the attenuation at every energy, which the spectrum probe and refits need."""
-    memory_bytes: Annotated[int, Field(ge=1_000_000), BeforeValidator(bytes_from_text)] | None = Field(
-        default=None, alias="memory"
-    )
-    """Memory the run may use, such as "4GB"; half of what is free when not given."""
+    memory: Annotated[int, Field(ge=1_000_000), BeforeValidator(bytes_from_text)] | None = None
+    """Memory the run may use, bytes or a text such as "4GB"; half of what is free when not given."""
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Threads; all cores when not given."""
     reconstruct: ReconstructConfig = ReconstructConfig()
@@ -112,9 +125,9 @@ class RunConfig(_Config):
     phasemap: PhaseConfig = PhaseConfig()
 
     @property
-    def memory(self) -> int:
+    def memory_budget(self) -> int:
         """Memory budget in bytes."""
-        return self.memory_bytes or psutil.virtual_memory().available // 2
+        return self.memory or psutil.virtual_memory().available // 2
 
     @property
     def out_path(self) -> Path:
@@ -122,12 +135,19 @@ class RunConfig(_Config):
         if self.out is not None:
             return Path(self.out)
         first = Path(self.scan[0])
-        folder = first if first.is_dir() else first.parent
-        return folder.resolve().with_name(folder.resolve().name + "_phases.zarr")
+        folder = (first if first.is_dir() else first.parent).resolve()
+        return folder.parent / f"{folder.name}_phases.zarr"
 
 
-def make_config(values: Mapping[str, Any]) -> RunConfig:
+def make_config(values: Mapping[str, Any], *, source: str = "Configuration") -> RunConfig:
     """Check a configuration given as nested mappings.
+
+    Parameters
+    ----------
+    values
+        Keys and values, sections as mappings.
+    source
+        Where they come from, for messages.
 
     Raises
     ------
@@ -137,19 +157,29 @@ def make_config(values: Mapping[str, Any]) -> RunConfig:
     try:
         return RunConfig.model_validate(dict(values))
     except ValidationError as error:
-        raise DataError(_explain(error)) from error
+        message = f"{source}: {_explain(error)}"
+        raise DataError(message) from error
 
 
 def _explain(error: ValidationError) -> str:
     """One line for the first thing pydantic refused."""
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-")))
+    key = ".".join(
+        str(part) for part in first["loc"] if not str(part).startswith(("function-", "constrained-", "[key]"))
+    )
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        return f"Configuration key {key!r} is not known; see docs/configuration.md for the keys there are{more}."
+        return f"key {key!r} is not known; there are {_known_keys(first['loc'][:-1])}{more}."
     if first["type"] == "missing":
-        return f"Configuration key {key!r} is missing{more}."
-    return f"Configuration key {key!r}: {first['msg']}; found {first['input']!r}{more}."
+        return f"key {key!r} is missing; add it{more}."
+    return f"key {key!r}: {first['msg'].removeprefix('Value error, ')}; found {first['input']!r}{more}."
+
+
+def _known_keys(section: Sequence[int | str]) -> str:
+    model: Any = RunConfig
+    for name in section:
+        model = model.model_fields[name].annotation
+    return ", ".join(model.model_fields)
 
 
 def read_config_file(path: str | Path) -> dict[str, Any]:
@@ -158,7 +188,7 @@ def read_config_file(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file cannot be read or is not TOML.
+        The file cannot be read, is not TOML or is no configuration.
     """
     file = Path(path)
     try:
@@ -169,19 +199,19 @@ def read_config_file(path: str | Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         message = f"Configuration {file} is not valid TOML: {error}."
         raise DataError(message) from error
+    # Checked before any flag is put on top, so that a mistake in the file is told as one of the file.
+    make_config(values, source=f"Configuration {file}")
     return _from_folder(values, file.resolve().parent)
 
 
 def _from_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Resolve the relative paths of a configuration against its own folder."""
-    resolved = dict(values)
-    if isinstance(scan := values.get("scan"), str | list):
-        resolved["scan"] = [str(folder / str(item)) for item in ([scan] if isinstance(scan, str) else scan)]
-    if isinstance(out := values.get("out"), str):
-        resolved["out"] = str(folder / out)
-    spectra = values.get("spectra")
-    if isinstance(spectra, dict) and isinstance(references := spectra.get("references"), dict):
-        placed = {name: _reference_from(str(source), folder) for name, source in references.items()}
+    """Resolve the relative paths of a checked configuration against its own folder."""
+    scan = values["scan"]
+    resolved = {**values, "scan": [str(folder / item) for item in ([scan] if isinstance(scan, str) else scan)]}
+    if "out" in values:
+        resolved["out"] = str(folder / values["out"])
+    if "references" in (spectra := values.get("spectra", {})):
+        placed = {name: _reference_from(source, folder) for name, source in spectra["references"].items()}
         resolved["spectra"] = {**spectra, "references": placed}
     return resolved
 

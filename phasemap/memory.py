@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.slab import NOISE_ROWS
 from xanesmap.reconstruct.scan import Scan
 
 _FLOAT = 4
@@ -56,14 +58,22 @@ def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int) -> 
     overhead = _bytes_of_transforms(scan)
     for workers in range(min(threads, scan.n_rows), 0, -1):
         rows = int((memory_bytes / workers - overhead) // per_row)
-        if rows >= 1 and (workers == 1 or rows >= min(4, scan.n_rows // workers)):
-            return SlabSize(rows=min(rows, _MAX_SLAB_ROWS, -(-scan.n_rows // workers)), workers=workers)
+        if rows >= 1 and (workers == 1 or rows >= min(NOISE_ROWS, scan.n_rows // workers)):
+            return SlabSize(rows=_slab_rows(scan, fitting=rows, workers=workers), workers=workers)
     message = (
         f"A memory budget of {memory_bytes / 1e9:.2g} GB was asked for, but one detector row of this scan "
         f"({len(scan.tomograms)} energies, {scan.n_columns} columns) needs {(per_row + overhead) / 1e9:.2g} GB. "
         "Raise --memory, or bin the data."
     )
     raise DataError(message)
+
+
+def _slab_rows(scan: Scan, *, fitting: int, workers: int) -> int:
+    """Rows of a slab when `fitting` are the most that fit: an equal share per worker, in whole groups of rows."""
+    share = math.ceil(scan.n_rows / workers / NOISE_ROWS) * NOISE_ROWS
+    rows = min(fitting, _MAX_SLAB_ROWS, share)
+    whole = rows - rows % NOISE_ROWS or rows
+    return min(whole, scan.n_rows)
 
 
 def _bytes_per_row(scan: Scan, *, n_phases: int) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from xanesmap.phasemap.destination import check_destination
 from xanesmap.phasemap.finishing import finish_maps
 from xanesmap.phasemap.memory import SlabSize, slab_size
 from xanesmap.phasemap.preparation import (
+    check_centre,
     combination_model,
     engine_of,
     facts_before,
@@ -32,6 +34,7 @@ from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.slab import SlabJob, map_slab
 from xanesmap.phasemap.store import ResultWriter
 from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.scan import require_two_energies
 
 
 def map_phases(
@@ -83,11 +86,18 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     # Everything that can be refused is refused here, before the first frame is read.
     check_destination(config.out_path, overwrite=config.overwrite)
     source = config.scan if len(config.scan) > 1 else config.scan[0]
-    scan = open_scan(source, sort_energies=config.reconstruct.sort_energies)
+    scan = open_scan(
+        source,
+        sort_energies=config.reconstruct.sort_energies,
+        energies_ev=config.reconstruct.energies_ev,
+        angles_deg=config.reconstruct.angles_deg,
+    )
+    require_two_energies(scan)
     references = load_references(config)
     combination_model(scan, references, config)
+    check_centre(scan, config)
     threads = config.threads or os.cpu_count() or 1
-    size = slab_size(scan, n_phases=len(references), memory_bytes=config.memory, threads=threads)
+    size = slab_size(scan, n_phases=len(references), memory_bytes=config.memory_budget, threads=threads)
     engine = engine_of(config, threads=max(1, threads // size.workers))
     writer = ResultWriter(
         config.out_path,
@@ -139,20 +149,44 @@ def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: 
     tasks = [delayed(map_and_write)(start) for start in starts]
     # Parallelism is over slabs: linear algebra that brings its own threads would only compete with them.
     with threadpool_limits(1 if size.workers > 1 else None, user_api="blas"):
-        counts = compute(*tasks, scheduler="threads", num_workers=size.workers)
+        counts = _compute(tasks, counted, workers=size.workers)
     return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
 
 
+def _compute(tasks: Sequence[Any], counted: _Counter, *, workers: int) -> Sequence[tuple[int, int]]:
+    """Outcomes of all tasks; an error or an interrupt passes on only once no slab runs any more.
+
+    Otherwise a slab still at work would write into a result that is being removed.
+    """
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            outcomes: Sequence[tuple[int, int]] = compute(*tasks, scheduler="threads", pool=pool)
+        except BaseException:
+            counted.stop()
+            raise
+    return outcomes
+
+
+class _Stopped(Exception):
+    """Ends a slab whose run has failed elsewhere; nobody waits for its outcome."""
+
+
 class _Counter:
-    """Adds up the steps of slabs that run at the same time."""
+    """Adds up the steps of slabs that run at the same time, and stops them between two steps."""
 
     def __init__(self, progress: Progress, *, total: int) -> None:
         self._progress = progress
         self._total = total
         self._done = 0
         self._lock = threading.Lock()
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
 
     def step(self, stage: str) -> None:
+        if self._stopping.is_set():
+            raise _Stopped
         with self._lock:
             self._done += 1
             self._progress(stage, self._done, self._total)

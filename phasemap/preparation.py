@@ -88,6 +88,24 @@ def pixel_size_um(scan: Scan, config: RunConfig) -> float:
     return size_nm / 1000
 
 
+def check_centre(scan: Scan, config: RunConfig) -> None:
+    """Refuse a rotation centre beside the detector.
+
+    Raises
+    ------
+    DataError
+        The configuration gives a centre that is no column of the detector.
+    """
+    centre = config.reconstruct.centre_px
+    if centre is not None and not 0 <= centre <= scan.n_columns - 1:
+        message = (
+            f"A rotation centre at detector column {centre:g} was asked for, but the frames of "
+            f"{scan.tomograms[0].source} have columns 0 to {scan.n_columns - 1}. Correct --centre, or leave it out to "
+            "have it found."
+        )
+        raise DataError(message)
+
+
 def prepare_job(
     scan: Scan, references: list[Reference], engine: Engine, config: RunConfig, *, progress: Progress
 ) -> SlabJob:
@@ -105,7 +123,7 @@ def prepare_job(
         unmixing=equally_weighted.solver[: equally_weighted.n_phases],
         centre_px=settings.centre_px,
         zinger_sigma=settings.zinger_sigma,
-        memory_bytes=config.memory,
+        memory_bytes=config.memory_budget,
         progress=progress,
     )
     return SlabJob(

@@ -32,8 +32,9 @@ from xanesmap.spectra.ratio_bias import ratio_bias
 
 FloatArray = NDArray[np.floating[Any]]
 
-# Rows whose noise is propagated together: it changes over particles, not over rows.
-_NOISE_ROWS = 4
+NOISE_ROWS = 4
+"""Detector rows whose noise is propagated together: it changes over particles, not over rows. Slabs start at multiples
+of it wherever memory allows, so that a map and its error bars do not depend on the height of the slabs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +165,7 @@ def _reconstruct(job: SlabJob, index: int, attenuation: Attenuation) -> NDArray[
 def _propagate(job: SlabJob, index: int, attenuation: Attenuation) -> VoxelVariance:
     """Variance of linear attenuation, (1/um)^2, on coarse rows and points."""
     plan = job.noise_plans[index]
-    starts = np.arange(0, attenuation.values.shape[1], _NOISE_ROWS)
+    starts = np.arange(0, attenuation.values.shape[1], NOISE_ROWS)
     rows = np.diff(starts, append=attenuation.values.shape[1])
     counting = np.add.reduceat(attenuation.variance, starts, axis=1) / rows[:, None]
     shared = np.add.reduceat(attenuation.flat_variance, starts, axis=0) / rows[:, None]
@@ -197,8 +198,8 @@ def _amount_covariance(job: SlabJob, noise: list[VoxelVariance], *, n_rows: int)
     counting = amount_covariance(job.model, np.stack([energy.counting for energy in noise]))
     ring = amount_covariance(job.model, np.stack([energy.ring for energy in noise]))
     n_phases, n_u = len(counting), job.scan.n_columns
-    # the centre of coarse row i is detector row _NOISE_ROWS * (i + 1/2) - 1/2
-    rows = (np.arange(n_rows) + 0.5) / _NOISE_ROWS - 0.5
+    # the same in all rows of a group: interpolation between groups would need those of the next slab
+    rows = np.floor(np.arange(n_rows) / NOISE_ROWS)
     plan = job.noise_plans[0]
     covariance = np.empty((n_phases, n_phases, n_rows, n_u, n_u), np.float32)
     for first in range(n_phases):

@@ -20,7 +20,10 @@ from xanesmap.reconstruct.scan import FloatArray, Frames, Scan, Tomogram
 _BANDS = 4
 _ROWS = 64
 _POOR_CENTRE_PX = 0.1
-# Share of the memory budget for the rows of all energies.
+# Bytes for the rows of all energies. A fixed number rather than a share of the budget, which is half of what happens to
+# be free: the centres found must not depend on it.
+_LOOK_BYTES = 1_000_000_000
+# Share of the budget they may take where it is a small one.
 _MEMORY_SHARE = 0.3
 
 
@@ -152,7 +155,8 @@ def _doubts(centres: list[CentreEstimate]) -> tuple[str, ...]:
 def _bands(scan: Scan, *, memory_bytes: int) -> list[tuple[int, int]]:
     """First row and row after the last of the bands to look at."""
     row_bytes = sum(len(t.angles_rad) for t in scan.tomograms) * scan.n_columns * 4
-    rows = min(_ROWS, scan.n_rows, max(2 * _BANDS, int(_MEMORY_SHARE * memory_bytes / row_bytes)))
+    affordable = int(min(_LOOK_BYTES, _MEMORY_SHARE * memory_bytes) / row_bytes)
+    rows = min(_ROWS, scan.n_rows, max(2 * _BANDS, affordable))
     if rows >= scan.n_rows:
         return [(0, scan.n_rows)]
     height = max(1, rows // _BANDS)

@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 _BAD_INPUT = 2
 _UNEXPECTED = 1
+_INTERRUPTED = 130  # 128 + SIGINT, as shells count; typer exits with it
 
 
 @dataclasses.dataclass(slots=True)
@@ -100,6 +101,7 @@ def info(
     sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
 ) -> None:
     """Print what a scan holds and what looks wrong with it."""
+    from xanesmap.phasemap.provenance import as_json as plain_json
     from xanesmap.reconstruct.inspection import inspect_scan
     from xanesmap.reconstruct.readers import open_scan
     from xanesmap.viewers.tables import energies_table, scan_summary
@@ -107,7 +109,9 @@ def info(
     opened = open_scan(scan if len(scan) > 1 else scan[0], sort_energies=sort_energies)
     report = inspect_scan(opened)
     if as_json:
-        typer.echo(json.dumps({**dataclasses.asdict(report), "verdict": report.verdict}, indent=2))
+        # counts of a broken file may be NaN, which JSON lacks
+        facts = plain_json({**dataclasses.asdict(report), "verdict": report.verdict})
+        typer.echo(json.dumps(facts, indent=2, allow_nan=False))
         return
     wide = Console(width=max(Console().width, 120))
     wide.print(energies_table(report), highlight=False)
@@ -256,6 +260,10 @@ def main() -> None:
     """Run the command line; bad input ends in one line and exit code 2."""
     try:
         app()
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:
+            typer.echo("Interrupted: no result was written, and an earlier one is as it was.", err=True)
+        raise
     except (DataError, FitError) as error:
         _fail(error, f"Error: {error}", code=_BAD_INPUT)
     except MemoryError as error:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from xanesmap.phasemap.accuracy import KindAccuracy, compare_with_truth
+from xanesmap.phasemap.destination import writing
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap
@@ -73,7 +74,8 @@ def demonstrate(
 
 
 def _write_accuracy(path: Path, accuracy: Sequence[KindAccuracy]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        table = csv.DictWriter(file, fieldnames=[*asdict(accuracy[0])])
+    names = [field.name for field in fields(KindAccuracy)]
+    with writing(path, 0), path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, fieldnames=names)
         table.writeheader()
         table.writerows(asdict(row) for row in accuracy)

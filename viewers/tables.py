@@ -15,7 +15,8 @@ from xanesmap.reconstruct.scan_report import EnergyReport, ScanReport
 
 def energies_table(report: ScanReport) -> Table:
     """One line per energy of a scan."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    # tight, so that frames of four digits and names of seven fit into 120 columns
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     titles = (
         "file",
         "energy",
@@ -81,10 +82,11 @@ def phases_table(result: PhaseMap) -> Table:
     ):
         table.add_column(title, justify="left" if title == "phase" else "right")
     rows = result.summary().rows
-    total = sum(row.volume_um3 for row in rows) or float("nan")
+    total = sum(row.volume_um3 for row in rows)
     for row in rows:
         means = (f"{mean:.3f}" if np.isfinite(mean) else "-" for mean in row.mean_fraction)
-        table.add_row(row.name, str(row.voxels), f"{row.volume_um3:.4g}", f"{100 * row.volume_um3 / total:.1f}", *means)
+        share = f"{100 * row.volume_um3 / total:.1f}" if total else "-"
+        table.add_row(row.name, str(row.voxels), f"{row.volume_um3:.4g}", share, *means)
     return table
 
 
