@@ -15,10 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import angles_rad_from, energy_ev_from, number_from, pixel_size_nm_from
+from xanesmap.reconstruct.array_tomogram import ArrayTomogram
 from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_scalar
 from xanesmap.reconstruct.hdf5_tomogram import Hdf5Tomogram
+from xanesmap.reconstruct.hdf5_writing import writing_hdf5
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
-from xanesmap.reconstruct.scan import CountArray
+from xanesmap.reconstruct.scan import CountArray, Tomogram
 from xanesmap.reconstruct.stored_frames import projection_frames, reference_frames
 
 FRAME_DATASETS = ("img_tomo", "img_bkg", "img_dark")
@@ -138,29 +140,82 @@ def write_fxi(
     DataError
         Counts outside 0 to 65535, or a file that cannot be written.
     """
+    tomogram = ArrayTomogram(
+        projections=projections,
+        flats=flats,
+        darks=darks,
+        energy_ev=float(energy_ev),
+        angles_rad=np.deg2rad(np.asarray(angles_deg, dtype=np.float64)),
+        pixel_size_nm=float(pixel_size_nm),
+        time_s=float(scan_time),
+    )
+    copy_to_fxi(path, tomogram, scan_id=scan_id, uid=uid, note=note, stage=stage)
+
+
+def copy_to_fxi(
+    path: str | Path,
+    tomogram: Tomogram,
+    *,
+    scan_id: int,
+    uid: str = "",
+    note: str = "",
+    stage: Mapping[str, float] | None = None,
+) -> None:
+    """Write a tomogram the way FXI does, frame by frame.
+
+    Parameters
+    ----------
+    path
+        File to write; an existing one is replaced.
+    tomogram
+        What to write. Its counts must lie between 0 and 65535, and are stored as uint16.
+    scan_id, uid, note, stage
+        As in :func:`write_fxi`.
+
+    Raises
+    ------
+    DataError
+        The energy is unknown, counts outside 0 to 65535, or a file that cannot be read or written.
+    """
     path = Path(path)
-    angles = np.asarray(angles_deg, dtype=np.float64)
-    energy_kev = float(energy_ev) / 1000.0
-    position = {"x_ini": 0.0, "y_ini": 0.0, "z_ini": 0.0, "r_ini": float(angles[0]), **(stage or {})}
-    images = dict(zip(FRAME_DATASETS, (projections, flats, darks), strict=True))
-    counts = {name: _as_uint16(image, f"{path}: {name}") for name, image in images.items()}
-    medians = {f"{name}_avg": _median_frame(counts[name]) for name in ("img_bkg", "img_dark")}
-    scalars: dict[str, Any] = {
+    if not np.isfinite(tomogram.energy_ev):
+        message = f"{tomogram.source}: its photon energy is not known, and FXI files need it. Give energies_ev."
+        raise DataError(message)
+    flats, darks = (
+        _as_uint16(frames, f"{path}: {name}")
+        for name, frames in zip(("img_bkg", "img_dark"), tomogram.read_references(), strict=True)
+    )
+    shape = (tomogram.angles_rad.size, tomogram.n_rows, tomogram.n_columns)
+    with writing_hdf5(path) as file:
+        images = file.create_dataset("img_tomo", shape=shape, dtype=np.uint16)
+        for index in range(shape[0]):
+            images[index] = _as_uint16(tomogram.read_projection(index), f"{path}: img_tomo")
+        file["img_bkg"], file["img_dark"] = flats, darks
+        file["img_bkg_avg"], file["img_dark_avg"] = _median_frame(flats), _median_frame(darks)
+        described = _description(tomogram, scan_id=scan_id, uid=uid, note=note)
+        for name, value in {**described, **(stage or {})}.items():
+            file.create_dataset(name, data=value)
+
+
+def _description(tomogram: Tomogram, *, scan_id: int, uid: str, note: str) -> dict[str, Any]:
+    """Everything but frames; what is not known is left out, as in older files."""
+    degrees = np.rad2deg(tomogram.angles_rad)
+    energy_kev = tomogram.energy_ev / 1000.0
+    described: dict[str, Any] = {
+        "angle": degrees,
         "X_eng": energy_kev,
         "scan_id": int(scan_id),
-        "scan_time": float(scan_time),
         "uid": uid,
         "note": f"{note}_energy={energy_kev:g}",
-        "Magnification": CAMERA_PIXEL_NM / pixel_size_nm,
-        "Pixel Size": float(pixel_size_nm),
+        **dict.fromkeys(("x_ini", "y_ini", "z_ini"), 0.0),
+        "r_ini": float(degrees[0]),
     }
-    try:
-        with h5py.File(path, "w") as file:
-            for name, value in {**counts, **medians, "angle": angles, **scalars, **position}.items():
-                file.create_dataset(name, data=value)
-    except OSError as error:
-        message = f"{path}: cannot be written ({error}). Check the folder, its permissions and the free space."
-        raise DataError(message) from error
+    if tomogram.time_s is not None:
+        described["scan_time"] = float(tomogram.time_s)
+    if tomogram.pixel_size_nm is not None:
+        described["Magnification"] = CAMERA_PIXEL_NM / tomogram.pixel_size_nm
+        described["Pixel Size"] = float(tomogram.pixel_size_nm)
+    return described
 
 
 def _as_uint16(image: CountArray, name: str) -> NDArray[np.uint16]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import h5py
 
+from xanesmap.reconstruct.dataexchange import is_energy_stack
 from xanesmap.reconstruct.hdf5 import look_up, open_hdf5
 
 REGISTERED_3D = "registration_results/reg_results/registered_xanes3D"
@@ -62,8 +63,7 @@ def _fxi_stack(file: h5py.File, path: Path) -> str | None:
 
 def _exchange_stack(file: h5py.File, path: Path) -> str | None:
     """Stacks of APS 32-ID `(energy, y, x)` and of MANTiS `(x, y, energy)`: energies, but no angles."""
-    held = [look_up(file, f"exchange/{name}", path=path) is not None for name in ("data", "energy", "theta")]
-    if held != [True, True, False]:
+    if not is_energy_stack(file, path=path):
         return None
     n_energies = _length(file, "exchange/energy", path=path)
     return f"a 2-D XANES stack at {n_energies} energies, not a tomography scan. {STACK_USE}"

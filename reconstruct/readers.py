@@ -10,7 +10,9 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct.dataexchange import is_dataexchange, open_dataexchange
 from xanesmap.reconstruct.fxi import is_fxi, open_fxi
+from xanesmap.reconstruct.nxtomo import is_nxtomo, open_nxtomo
 from xanesmap.reconstruct.other_content import describe_content, is_known
 from xanesmap.reconstruct.overrides import Overrides, apply_overrides, check_overrides
 from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
@@ -19,7 +21,7 @@ from xanesmap.reconstruct.xrm_scan import open_xrm_files
 
 logger = logging.getLogger(__name__)
 
-SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".xrm", ".txrm")
+SCAN_SUFFIXES = (".h5", ".hdf5", ".hdf", ".nxs", ".nx", ".xrm", ".txrm")
 
 Recogniser = Callable[[Path], bool]
 """Tells by the content of a file whether it is of a format."""
@@ -38,9 +40,19 @@ def _open_fxi_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tom
     return [open_fxi(path, overrides=overrides) for path in paths]
 
 
+def _open_dataexchange_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
+    return [tomogram for path in paths for tomogram in open_dataexchange(path, overrides=overrides)]
+
+
+def _open_nxtomo_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
+    return [tomogram for path in paths for tomogram in open_nxtomo(path, overrides=overrides)]
+
+
 FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
     "Xradia files": (is_xrm, _open_xradia_files),
     "FXI fly scans": (is_fxi, _open_fxi_files),
+    "Data Exchange files": (is_dataexchange, _open_dataexchange_files),
+    "NXtomo files": (is_nxtomo, _open_nxtomo_files),
 }
 """Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
 

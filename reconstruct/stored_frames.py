@@ -8,7 +8,7 @@ import numpy as np
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.hdf5 import find_dataset
-from xanesmap.reconstruct.hdf5_tomogram import FrameSource, StoredFrames, UniformFrame, read_frames
+from xanesmap.reconstruct.hdf5_tomogram import StoredFrames, UniformFrame, read_frames
 
 Kind = Literal["flats", "darks"]
 PLACEHOLDERS: dict[Kind, float] = {"flats": 1.0, "darks": 0.0}
@@ -87,7 +87,7 @@ def reference_frames(
     return frames
 
 
-def missing_frames(name: str, *, kind: Kind, like: StoredFrames, notes: list[str]) -> FrameSource:
+def missing_frames(name: str, *, kind: Kind, like: StoredFrames, notes: list[str]) -> UniformFrame:
     """Stand-in for flats or darks that a file does not hold, with a note that says so.
 
     Parameters
