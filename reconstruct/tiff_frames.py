@@ -1,0 +1,225 @@
+"""Frames in TIFF files: pages found without reading them, and rows of them read on request."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+
+from xanesmap.errors import DataError
+from xanesmap.reconstruct.scan import CountArray
+
+TIFF_SUFFIXES = (".tif", ".tiff")
+LARGEST_PIXELS = 1 << 26
+"""No detector has more pixels; a damaged header may claim any number."""
+
+_DAMAGED = (
+    OSError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    ArithmeticError,
+    MemoryError,
+    struct.error,
+    tifffile.TiffFileError,
+)
+"""What tifffile and its decoders raise on damaged files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TiffFrame:
+    """One page of a TIFF file.
+
+    Attributes
+    ----------
+    source
+        The file.
+    page
+        Number of the page, from 0.
+    shape
+        Rows and columns expected of it.
+    dtype
+        Data type expected of a pixel, in the byte order of the file.
+    offset
+        Where its pixels start in the file, where they follow each other uncompressed; None to look on reading.
+    """
+
+    source: Path
+    page: int
+    shape: tuple[int, int]
+    dtype: np.dtype[Any]
+    offset: int | None
+
+    def read_rows(self, start: int, stop: int) -> CountArray:
+        """Read rows `start` to `stop - 1`.
+
+        Returns
+        -------
+        `(v, u)` values in the data type of the file.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or its page is not what was expected.
+        """
+        if self.offset is None:
+            return self._look_and_read(start, stop)
+        row_bytes = self.shape[1] * self.dtype.itemsize
+        try:
+            with self.source.open("rb") as file:
+                file.seek(self.offset + start * row_bytes)
+                content = file.read((stop - start) * row_bytes)
+        except OSError as error:
+            message = f"{self.source}: cannot be read ({error.strerror}). Check that the file is still there."
+            raise DataError(message) from error
+        if len(content) != (stop - start) * row_bytes:
+            message = f"{self.source}: ends within page {self.page + 1}. The file is truncated: copy it again."
+            raise DataError(message)
+        values = np.frombuffer(content, dtype=self.dtype).reshape(stop - start, self.shape[1])
+        return values.astype(self.dtype.newbyteorder("="), copy=False)
+
+    def _look_and_read(self, start: int, stop: int) -> CountArray:
+        with _open_tiff(self.source) as file:
+            page = file.pages[self.page]
+            shape, dtype = _layout(page, file.byteorder, self.source)
+            if (shape, dtype) != (self.shape, self.dtype):
+                message = (
+                    f"{self.source}: page {self.page + 1} has {shape[0]} x {shape[1]} pixels of {dtype}; {self.shape[0]} "
+                    f"x {self.shape[1]} pixels of {self.dtype} are expected, as in the other files. Leave it out."
+                )
+                raise DataError(message)
+            if not (page.is_contiguous and page.dataoffsets):
+                return np.asarray(page.asarray(maxworkers=1))[start:stop]
+            offset = int(page.dataoffsets[0])
+        return replace(self, offset=offset).read_rows(start, stop)
+
+
+def find_tiffs(folder: Path) -> list[Path]:
+    """TIFF files directly in a folder, hidden ones left out, in no order."""
+    entries = [entry for entry in folder.iterdir() if entry.suffix.lower() in TIFF_SUFFIXES]
+    return [entry for entry in entries if entry.is_file() and not entry.name.startswith(".")]
+
+
+def find_frames(path: Path) -> list[TiffFrame]:
+    """Pages of a TIFF file, without reading their pixels.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    One frame per page; all of the shape and data type of the first.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read as TIFF, or a page is no grey-scale image of numbers.
+    """
+    with _open_tiff(path) as file:
+        first = file.pages[0]
+        shape, dtype = _layout(first, file.byteorder, path)
+        offsets = list(_page_offsets(file, shape, dtype, path))
+    n_bytes = shape[0] * shape[1] * dtype.itemsize
+    size = path.stat().st_size
+    for page, offset in enumerate(offsets):
+        if offset is not None and offset + n_bytes > size:
+            message = f"{path}: ends within page {page + 1} of {len(offsets)}. The file is truncated: copy it again."
+            raise DataError(message)
+    return [
+        TiffFrame(source=path, page=page, shape=shape, dtype=dtype, offset=offset)
+        for page, offset in enumerate(offsets)
+    ]
+
+
+def find_frames_alike(paths: Sequence[Path]) -> list[TiffFrame]:
+    """Frames of many files, of which only the first is opened where it holds a single page.
+
+    Parameters
+    ----------
+    paths
+        Files, in order.
+
+    Returns
+    -------
+    All their pages. Files after a first one with a single page are taken to hold one page of the same shape and data
+    type, which is checked when they are read.
+
+    Raises
+    ------
+    DataError
+        A file that was opened cannot be read.
+    """
+    first = find_frames(paths[0])
+    if len(first) > 1:
+        return first + [frame for path in paths[1:] for frame in find_frames(path)]
+    shape, dtype = first[0].shape, first[0].dtype
+    later = [TiffFrame(source=path, page=0, shape=shape, dtype=dtype, offset=None) for path in paths[1:]]
+    return first + later
+
+
+@contextmanager
+def _open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
+    try:
+        with tifffile.TiffFile(path) as file:
+            yield file
+    except DataError:
+        raise
+    except _DAMAGED as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        message = (
+            f"{path}: cannot be read as TIFF ({reason}). The file is damaged, truncated or still being written: copy "
+            "it again, or leave it out of the scan."
+        )
+        raise DataError(message) from error
+
+
+def _layout(page: Any, byteorder: str, path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:
+    dtype = page.dtype
+    shape = tuple(int(length) for length in page.shape)
+    if len(shape) != 2 or min(shape, default=0) < 1 or dtype is None or dtype.kind not in "uif":
+        message = (
+            f"{path}: its image has shape {shape} of {dtype}; grey-scale (row, column) is expected. "
+            "Export the frames as grey-scale TIFF of 8, 16 or 32 bits."
+        )
+        raise DataError(message)
+    if shape[0] * shape[1] > LARGEST_PIXELS:
+        message = (
+            f"{path}: claims an image of {shape[0]} x {shape[1]} pixels, more than any detector has. It is damaged."
+        )
+        raise DataError(message)
+    return (shape[0], shape[1]), np.dtype(dtype).newbyteorder(byteorder)
+
+
+def _page_offsets(
+    file: tifffile.TiffFile, shape: tuple[int, int], dtype: np.dtype[Any], path: Path
+) -> Iterator[int | None]:
+    """Offset of the pixels of every page; None for pages that have to be decoded."""
+    n_hidden = _hidden_images(file, shape)
+    for number, page in enumerate(file.pages):
+        if _layout(page, file.byteorder, path) != (shape, dtype):
+            message = (
+                f"{path}: page {number + 1} has shape {tuple(page.shape)} of {page.dtype}, page 1 {shape} of {dtype}. "
+                "Export frames of one size and data type."
+            )
+            raise DataError(message)
+        offset = int(page.dataoffsets[0]) if page.is_contiguous and page.dataoffsets else None
+        yield offset
+        for image in range(1, n_hidden):
+            yield None if offset is None else offset + image * shape[0] * shape[1] * dtype.itemsize
+
+
+def _hidden_images(file: tifffile.TiffFile, shape: tuple[int, int]) -> int:
+    """Images behind a single page: ImageJ writes stacks of more than 4 GB with one page for all of them."""
+    if not file.is_imagej or len(file.pages) > 1:
+        return 1
+    stack = tuple(file.series[0].shape)
+    return int(stack[0]) if len(stack) == 3 and stack[1:] == shape else 1
