@@ -2,7 +2,6 @@
 
 import glob
 import logging
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -11,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.dataexchange import is_dataexchange, open_dataexchange
+from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.fxi import is_fxi, open_fxi
 from xanesmap.reconstruct.nxtomo import is_nxtomo, open_nxtomo
 from xanesmap.reconstruct.other_content import describe_content, is_known
 from xanesmap.reconstruct.overrides import Overrides, apply_overrides, check_overrides
 from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
+from xanesmap.reconstruct.tiff_scan import is_tiff_scan, open_tiff_scan
 from xanesmap.reconstruct.xrm import is_xrm
 from xanesmap.reconstruct.xrm_scan import open_xrm_files
 
@@ -55,6 +56,20 @@ FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
     "NXtomo files": (is_nxtomo, _open_nxtomo_files),
 }
 """Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
+
+
+FolderOpener = Callable[[Path, Overrides], Sequence[Tomogram]]
+"""Opens a folder whose files make a scan only together."""
+
+
+def _open_tiff_folder(folder: Path, overrides: Overrides) -> Sequence[Tomogram]:
+    return open_tiff_scan(folder, overrides=overrides)
+
+
+FOLDER_FORMATS: dict[str, tuple[Recogniser, FolderOpener]] = {
+    "TIFF stacks": (is_tiff_scan, _open_tiff_folder),
+}
+"""Formats that are told by a folder, tried before its files are looked at one by one."""
 
 
 def open_scan(
@@ -104,9 +119,13 @@ def open_scan(
     if not asked:
         message = "The list of scan files is empty. Give a folder, a pattern or the files of a scan."
         raise DataError(message)
+    for recognises, open_folder in FOLDER_FORMATS.values():
+        if len(asked) == 1 and recognises(Path(asked[0])):
+            tomograms = apply_overrides(open_folder(Path(asked[0]), overrides), overrides)
+            return scan_from_tomograms(tomograms, sort_energies=sort_energies)
     named = {path.resolve() for path in map(Path, asked) if path.is_file()}
     found = {path.resolve(): path for item in asked for path in _find_files(item)}
-    paths = sorted(found.values(), key=_natural_order)
+    paths = sorted(found.values(), key=natural_order)
     formats = {path: _format_of(path, named=path.resolve() in named) for path in paths}
     kept = [path for path in paths if formats[path] is not None]
     _require_scan_files(kept, paths)
@@ -194,9 +213,3 @@ def _left_out_note(names: Sequence[str]) -> tuple[str, ...]:
     note = f"{len(names)} HDF5 files are no tomography scans and were left out: {shown}."
     logger.info(note)
     return (note,)
-
-
-def _natural_order(path: Path) -> list[tuple[int, int | str]]:
-    """Key that sorts by the numbers in a name, not by their digits."""
-    parts = re.split(r"(\d+)", path.name)
-    return [(1, int(part)) if part.isdigit() else (0, part) for part in parts]

@@ -91,8 +91,8 @@ class TiffFrame:
             shape, dtype = _layout(page, file.byteorder, self.source)
             if (shape, dtype) != (self.shape, self.dtype):
                 message = (
-                    f"{self.source}: page {self.page + 1} has {shape[0]} x {shape[1]} pixels of {dtype}; {self.shape[0]} "
-                    f"x {self.shape[1]} pixels of {self.dtype} are expected, as in the other files. Leave it out."
+                    f"{self.source}: page {self.page + 1} has {shape[0]} x {shape[1]} pixels of {dtype}; "
+                    f"{self.shape[0]} x {self.shape[1]} pixels of {self.dtype} are expected. Leave the odd file out."
                 )
                 raise DataError(message)
             if not (page.is_contiguous and page.dataoffsets):

@@ -6,6 +6,7 @@ import tifffile
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.overrides import Overrides
+from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.tiff_scan import is_tiff_scan, open_tiff_scan, write_tiff_energy
 
 ENERGIES = (7100.0, 7112.0, 7130.5)
@@ -15,6 +16,15 @@ SHAPE = (6, 8)
 
 def counts(seed, n, low):
     return np.random.default_rng(seed).integers(low, low + 100, (n, *SHAPE), dtype=np.uint16)
+
+
+def test_a_folder_with_a_table_of_energies_opens_as_a_scan(folders):
+    scan = open_scan(folders)
+    np.testing.assert_array_equal(scan.energies_ev, ENERGIES)
+    assert scan.notes == ("No 'pixel_size_nm' is recorded in 'energies.csv'. (3 of 3 files)",)
+    stated = open_scan(folders, pixel_size_nm=40.0, angles_deg=ANGLES + 1.0)
+    assert stated.pixel_size_nm == 40.0
+    np.testing.assert_allclose(np.rad2deg(stated.tomograms[1].angles_rad), ANGLES + 1.0)
 
 
 def assert_is(tomogram, i, *, flats=3, darks=2):
