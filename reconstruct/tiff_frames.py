@@ -1,6 +1,7 @@
 """Frames in TIFF files: pages found without reading them, and rows of them read on request."""
 
 import struct
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -28,6 +29,7 @@ _DAMAGED = (
     ArithmeticError,
     MemoryError,
     struct.error,
+    zlib.error,
     tifffile.TiffFileError,
 )
 """What tifffile and its decoders raise on damaged files."""

@@ -16,15 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import tifffile
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import angles_rad_from, energy_ev_from, number_from, pixel_size_nm_from
 from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.frame_tomogram import FrameTomogram
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
-from xanesmap.reconstruct.scan import CountArray
 from xanesmap.reconstruct.tiff_frames import TIFF_SUFFIXES, TiffFrame, find_frames_alike, find_tiffs
 
 ENERGIES_FILE = "energies.csv"
@@ -69,58 +67,6 @@ def open_tiff_scan(folder: str | Path, *, overrides: Overrides = NO_OVERRIDES) -
     """
     folder = Path(folder)
     return [_open_energy(entry, folder, overrides) for entry in _read_entries(folder)]
-
-
-def write_tiff_energy(
-    folder: str | Path,
-    *,
-    projections: CountArray,
-    flats: CountArray,
-    darks: CountArray,
-    angles_deg: ArrayLike,
-    energy_ev: float,
-    pixel_size_nm: float,
-) -> Path:
-    """Write one energy of a scan of TIFF files, and add it to `energies.csv`.
-
-    Parameters
-    ----------
-    folder
-        Folder of the scan; made if needed.
-    projections, flats, darks
-        `(angle, v, u)`, `(flat, v, u)`, `(dark, v, u)` counts, stored in their own data type.
-    angles_deg
-        `(angle,)` rotation angles in degrees.
-    energy_ev
-        Photon energy in eV.
-    pixel_size_nm
-        Pixel size in the sample in nm.
-
-    Returns
-    -------
-    Folder of the energy, with `projections.tif`, `flat.tif`, `dark.tif` and `angles.csv`.
-
-    Raises
-    ------
-    DataError
-        The folder cannot be written.
-    """
-    name = f"{energy_ev:.2f}"
-    place = Path(folder) / name
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        for stem, frames in (("projections", projections), ("flat", flats), ("dark", darks)):
-            tifffile.imwrite(place / f"{stem}.tif", frames, photometric="minisblack")
-        angles = "".join(f"{angle!r}\n" for angle in np.asarray(angles_deg, dtype=np.float64).tolist())
-        (place / ANGLES_FILE).write_text(f"angle_deg\n{angles}", encoding="utf-8")
-        table = Path(folder) / ENERGIES_FILE
-        head = "" if table.exists() else "name,energy_ev,pixel_size_nm\n"
-        with table.open("a", encoding="utf-8") as file:
-            file.write(f"{head}{name},{float(energy_ev)!r},{float(pixel_size_nm)!r}\n")
-    except OSError as error:
-        message = f"{place}: cannot be written ({error}). Check the folder, its permissions and the free space."
-        raise DataError(message) from error
-    return place
 
 
 def _open_energy(entry: _Entry, folder: Path, overrides: Overrides) -> FrameTomogram:
@@ -168,7 +114,7 @@ def _references(place: Path, kind: str, prefix: str) -> list[TiffFrame]:
 
 def _read_entries(folder: Path) -> list[_Entry]:
     path = folder / ENERGIES_FILE
-    rows = _read_table(path)
+    rows = read_table(path)
     columns = set(rows[0]) if rows else set()
     unit = next((name for name in ("energy_ev", "energy_kev", "energy") if name in columns), None)
     if unit is None or "name" not in columns:
@@ -211,7 +157,7 @@ def _angles_rad(path: Path, folder: Path, n_projections: int, overrides: Overrid
     if not table.is_file():
         message = f"{path}: its angles are neither in {own.name} nor in {table}. Write them there, titled 'angle_deg'."
         raise DataError(message)
-    rows = _read_table(table)
+    rows = read_table(table)
     if not rows or "angle_deg" not in rows[0]:
         message = (
             f"{table}: a column titled 'angle_deg' is expected; found {', '.join(rows[0]) if rows else 'nothing'}."
@@ -221,8 +167,14 @@ def _angles_rad(path: Path, folder: Path, n_projections: int, overrides: Overrid
     return angles_rad_from(degrees, n_projections=n_projections, name=f"{table}: column 'angle_deg' (for {path.name})")
 
 
-def _read_table(path: Path) -> list[dict[str, str]]:
-    """Lines of a CSV file by the titles in its first line, in lower case and without blanks around."""
+def read_table(path: Path) -> list[dict[str, str]]:
+    """Lines of a CSV file by the titles in its first line, in lower case and without blanks around.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or a line has another number of values than there are titles.
+    """
     try:
         if path.stat().st_size > LARGEST_TABLE_BYTES:
             message = f"{path}: has {path.stat().st_size} bytes, which is no table of a scan. Check the file."

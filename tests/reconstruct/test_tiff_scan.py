@@ -7,7 +7,7 @@ import tifffile
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.overrides import Overrides
 from xanesmap.reconstruct.readers import open_scan
-from xanesmap.reconstruct.tiff_scan import is_tiff_scan, open_tiff_scan, write_tiff_energy
+from xanesmap.reconstruct.tiff_scan import open_tiff_scan
 
 ENERGIES = (7100.0, 7112.0, 7130.5)
 ANGLES = np.linspace(0.0, 180.0, 11)
@@ -35,23 +35,6 @@ def assert_is(tomogram, i, *, flats=3, darks=2):
     np.testing.assert_array_equal(frames.flats, counts(10 + i, flats, 900)[:, 2:5])
     np.testing.assert_array_equal(frames.darks, counts(20 + i, darks, 90)[:, 2:5])
     np.testing.assert_array_equal(tomogram.read_projection(7), counts(i, 11, 500)[7])
-
-
-def test_what_is_written_comes_back(tmp_path):
-    for i, energy in enumerate(ENERGIES):
-        write_tiff_energy(
-            tmp_path / "scan",
-            projections=counts(i, 11, 500),
-            flats=counts(10 + i, 3, 900),
-            darks=counts(20 + i, 2, 90),
-            angles_deg=ANGLES,
-            energy_ev=energy,
-            pixel_size_nm=32.5,
-        )
-    assert is_tiff_scan(tmp_path / "scan")
-    for i, tomogram in enumerate(open_tiff_scan(tmp_path / "scan")):
-        assert_is(tomogram, i)
-        assert (tomogram.pixel_size_nm, tomogram.notes) == (32.5, ())
 
 
 def write_table(folder, *, title="energy_ev", names, scale=1.0):
@@ -165,18 +148,3 @@ def test_a_scan_that_does_not_fit_together_is_refused(folders, spoil, words):
     with pytest.raises(DataError, match=words) as caught:
         open_tiff_scan(folders)
     assert "\n" not in str(caught.value)
-
-
-def test_writing_where_nothing_can_be_written_is_refused(tmp_path):
-    (tmp_path / "scan").write_text("a file")
-    frames = counts(0, 2, 100)
-    with pytest.raises(DataError, match="cannot be written"):
-        write_tiff_energy(
-            tmp_path / "scan",
-            projections=frames,
-            flats=frames,
-            darks=frames,
-            angles_deg=[0, 1],
-            energy_ev=7112.0,
-            pixel_size_nm=30.0,
-        )
