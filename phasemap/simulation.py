@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import h5py
 import numpy as np
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.presets import PRESETS, PresetName, Simulation, simulation_settings
 from xanesmap.phasemap.truth import CREATOR, Truth, load_truth, truth_path, write_truth
+from xanesmap.reconstruct.array_tomogram import ArrayTomogram
 from xanesmap.reconstruct.beamline import (
     LineIntegrals,
     expose_tomogram,
@@ -22,9 +23,9 @@ from xanesmap.reconstruct.beamline import (
     set_up,
 )
 from xanesmap.reconstruct.disturbances import Disturbances, Drawn, draw_disturbances
-from xanesmap.reconstruct.fxi import write_fxi
 from xanesmap.reconstruct.phantom import PHASES, Phantom, make_phantom
 from xanesmap.reconstruct.scan import Frames
+from xanesmap.reconstruct.scan_writer import WrittenFormat, check_format, scan_file_name, write_tomogram
 from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
 
 __all__ = [
@@ -40,9 +41,7 @@ __all__ = [
 FloatArray = NDArray[np.floating[Any]]
 Progress = Callable[[int, int], None]
 """Called with the number of energies written and the number of all."""
-FormatName = Literal["fxi"]
 
-FIRST_SCAN_ID = 10001
 FIRST_SCAN_TIME_S = 1.7e9  # seconds since 1970: an arbitrary date, the same for every simulated scan
 OVERHEAD_S = 30.0  # between two energies
 UID_PREFIX = "xanesmap-simulation-"
@@ -80,7 +79,7 @@ def simulate_scan(
     out: str | Path,
     *,
     preset: PresetName = "small",
-    format: FormatName = "fxi",
+    format: WrittenFormat = "fxi",
     seed: int = 0,
     disturbances: Disturbances | Mapping[str, float] | None = None,
     overwrite: bool = False,
@@ -92,12 +91,12 @@ def simulate_scan(
     Parameters
     ----------
     out
-        Folder for `fly_scan_id_<number>.h5`, one file per energy, and `truth/truth.h5`; made if needed.
+        Folder for `fly_scan_id_<number>.h5` or alike, one file per energy, and `truth/truth.h5`; made if needed.
     preset
         "small" (96 x 96 x 64 voxels, 24 energies, 121 angles, still), "seed-like" (160 x 160 x 112, 51
         energies, 181 angles, still) or "rough" ("small" with everything wrong at once).
     format
-        Layout of the files: "fxi", that of NSLS-II beamline 18-ID.
+        Layout of the files: "fxi", that of NSLS-II beamline 18-ID; "dataexchange" or "nxtomo".
     seed
         Same seed and settings, same scan.
     disturbances
@@ -118,9 +117,7 @@ def simulate_scan(
     DataError
         If a setting is unknown or out of range, the folder is not empty, or it cannot be written.
     """
-    if format not in get_args(FormatName):
-        message = f"a simulated scan in format {format!r} was asked for; there is {', '.join(get_args(FormatName))}"
-        raise DataError(message)
+    check_format(format)
     if seed < 0:
         message = f"a simulated scan with seed {seed} was asked for; give 0 or a positive number"
         raise DataError(message)
@@ -128,7 +125,7 @@ def simulate_scan(
     folder = Path(out)
     try:
         _prepare(folder, overwrite=overwrite)
-        return _write_scan(folder, settings, seed=seed, progress=progress)
+        return _write_scan(folder, settings, format=format, seed=seed, progress=progress)
     except OSError as error:
         message = f"the simulated scan cannot be written to {folder}: {error}; choose another folder or free space"
         raise DataError(message) from error
@@ -144,7 +141,7 @@ def _prepare(folder: Path, *, overwrite: bool) -> None:
             "give another folder, or overwrite=True to replace an earlier simulated scan"
         )
         raise DataError(message)
-    data = [path for path in (*present, truth_path(folder)) if path.suffix == ".h5" and path.is_file()]
+    data = [path for path in (*present, truth_path(folder)) if path.suffix in (".h5", ".nxs") and path.is_file()]
     for path in data:
         if not _is_own(path):
             message = (
@@ -160,12 +157,15 @@ def _is_own(path: Path) -> bool:
     try:
         with h5py.File(path, "r") as file:
             scan = "uid" in file and file["uid"].asstr()[()].startswith(UID_PREFIX)
-            return bool(scan or file.attrs.get("creator") == CREATOR)
+            copy = str(file.attrs.get("source", "")).startswith(UID_PREFIX)
+            return bool(scan or copy or file.attrs.get("creator") == CREATOR)
     except (OSError, TypeError, AttributeError):
         return False
 
 
-def _write_scan(folder: Path, settings: Simulation, *, seed: int, progress: Progress | None) -> SimulatedScan:
+def _write_scan(
+    folder: Path, settings: Simulation, *, format: WrittenFormat, seed: int, progress: Progress | None
+) -> SimulatedScan:
     angles_deg = settings.measured_angles_deg
     angles_rad = np.deg2rad(angles_deg)
     phantom = _make_object(settings, seed)
@@ -185,11 +185,13 @@ def _write_scan(folder: Path, settings: Simulation, *, seed: int, progress: Prog
     )
     shape = (settings.n_rows, settings.n_columns)
     instrument = set_up(settings, settings.disturbances, drawn, shape=shape, seed=seed)
-    files = tuple(folder / f"fly_scan_id_{FIRST_SCAN_ID + index}.h5" for index in range(len(settings.energies_ev)))
+    files = tuple(folder / scan_file_name(index, format=format) for index in range(len(settings.energies_ev)))
     truth = _make_truth(settings, seed, phantom, drawn, files)
     for index, depth in enumerate(_depths(lines, truth)):
         frames = expose_tomogram(depth, instrument=instrument, energy_index=index)
-        _write_energy(files[index], frames, settings, index=index, seed=seed)
+        tomogram = _recorded(frames, settings, index=index, seed=seed)
+        uid = tomogram.source.name
+        write_tomogram(files[index], tomogram, format=format, index=index, uid=uid, note="simulated by xanesmap")
         if progress is not None:
             progress(index + 1, len(files))
     truth_file = truth_path(folder)
@@ -245,18 +247,16 @@ def _make_truth(settings: Simulation, seed: int, phantom: Phantom, drawn: Drawn,
     )
 
 
-def _write_energy(path: Path, frames: Frames, settings: Simulation, *, index: int, seed: int) -> None:
+def _recorded(frames: Frames, settings: Simulation, *, index: int, seed: int) -> ArrayTomogram:
+    """One energy as the beamline records it."""
     duration_s = (settings.n_angles + settings.n_flats + settings.n_darks) * settings.exposure_s + OVERHEAD_S
-    write_fxi(
-        path,
+    return ArrayTomogram(
         projections=frames.projections,
         flats=frames.flats,
         darks=frames.darks,
-        angles_deg=settings.measured_angles_deg,
         energy_ev=settings.energies_ev[index],
+        angles_rad=np.deg2rad(settings.measured_angles_deg),
         pixel_size_nm=settings.pixel_size_nm,
-        scan_id=FIRST_SCAN_ID + index,
-        scan_time=FIRST_SCAN_TIME_S + index * duration_s,
-        uid=f"{UID_PREFIX}{seed}-{index}",
-        note="simulated by xanesmap",
+        time_s=FIRST_SCAN_TIME_S + index * duration_s,
+        source=Path(f"{UID_PREFIX}{seed}-{index}"),
     )

@@ -127,6 +127,13 @@ def _angle_problems(report: ScanReport) -> Iterable[Problem]:
 
 def _energy_problems(report: ScanReport) -> Iterable[Problem]:
     low, high = report.energies[0].energy_ev, report.energies[-1].energy_ev
+    if len(report.energies) < 2:
+        yield Problem(
+            severity="error",
+            finding="Only one energy.",
+            remedy="It can be looked at and converted; a phase map needs two or more: give the folder of all energies.",
+        )
+        return
     if report.edge is None:
         yield Problem(
             severity="warning",

@@ -15,7 +15,7 @@ class EnergyReport:
     file
         Name of the file.
     energy_ev
-        Recorded photon energy in eV.
+        Recorded photon energy in eV, NaN where it is not known.
     n_angles, n_flats, n_darks
         Numbers of projections, flats and darks.
     first_angle_deg, last_angle_deg
@@ -76,7 +76,7 @@ class ScanReport:
     edge_ev
         Tabulated energy of that edge in eV, or None.
     energy_step_ev
-        Median step between energies in eV.
+        Median step between energies in eV, NaN for a single one.
     coverage_deg
         Angular range of the energy with the smallest, in degrees.
     missing_wedge_deg

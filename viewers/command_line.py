@@ -67,7 +67,7 @@ def _common(
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder for the scan; the truth goes to its subfolder truth/.")],
     preset: Annotated[str, typer.Option(help="small, seed-like or rough (everything wrong at once).")] = "small",
-    format: Annotated[str, typer.Option(help="File layout: fxi.")] = "fxi",
+    format: Annotated[str, typer.Option(help="File layout: fxi, dataexchange or nxtomo.")] = "fxi",
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
     photons: Annotated[float | None, typer.Option(help="Photons per pixel and frame.")] = None,
     disturb: Annotated[
@@ -120,6 +120,29 @@ def info(
     for problem in report.problems:
         typer.echo(f"{problem.severity.capitalize():8}  {problem.finding} {problem.remedy}")
     typer.echo(f"Verdict   {report.verdict}")
+
+
+@app.command()
+def convert(
+    scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the converted scan, new or empty.")],
+    format: Annotated[str, typer.Option(help="dataexchange, nxtomo or fxi.")] = "dataexchange",
+    sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
+    pixel_size_nm: Annotated[float | None, typer.Option(help="Pixel size in the sample to record, nm.")] = None,
+) -> None:
+    """Write a scan in another file format, one file per energy."""
+    from xanesmap.phasemap.conversion import convert_scan
+
+    with progress_bars(_console()) as progress:
+        files = convert_scan(
+            scan if len(scan) > 1 else scan[0],
+            out,
+            format=format,  # type: ignore[arg-type]  # checked with a sentence of its own
+            sort_energies=sort_energies,
+            pixel_size_nm=pixel_size_nm,
+            progress=progress,
+        )
+    typer.echo(f"{len(files)} energies written to {out}, {files[0].name} to {files[-1].name}")
 
 
 @app.command()

@@ -41,7 +41,7 @@ def energies_table(report: ScanReport) -> Table:
 def _energy_cells(row: EnergyReport) -> tuple[str, ...]:
     return (
         row.file,
-        f"{row.energy_ev:.2f}",
+        f"{row.energy_ev:.2f}" if np.isfinite(row.energy_ev) else "-",
         str(row.n_angles),
         f"{row.first_angle_deg:.1f} to {row.last_angle_deg:.1f}",
         f"{row.n_rows} x {row.n_columns}",
@@ -60,9 +60,11 @@ def scan_summary(report: ScanReport) -> list[str]:
     edge = f"{report.edge} edge at {report.edge_ev:.1f} eV" if report.edge else "no absorption edge inside"
     photons = "unknown" if report.photons is None else f"{report.photons:.3g} per pixel and frame"
     wedge = f", missing wedge {report.missing_wedge_deg:.0f} deg" if report.missing_wedge_deg > 0 else ""
+    several = f"{len(report.energies)} from {first.energy_ev:.2f} to {last.energy_ev:.2f} eV, "
+    several += f"median step {report.energy_step_ev:.2f} eV; {edge}"
+    known = f"at {first.energy_ev:.2f} eV" if np.isfinite(first.energy_ev) else "which is not recorded"
     return [
-        f"Energies  {len(report.energies)} from {first.energy_ev:.2f} to {last.energy_ev:.2f} eV, "
-        f"median step {report.energy_step_ev:.2f} eV; {edge}",
+        f"Energies  {several if len(report.energies) > 1 else f'one, {known}'}",
         f"Angles    {first.n_angles} over {report.coverage_deg:.1f} deg{wedge}; "
         f"{report.n_angles_crowther} would resolve one pixel at the rim",
         f"Photons   {photons}",

@@ -224,7 +224,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
             r"missing wedge of 179 degrees leaves 0 projections",
         ),
         ({"seed": -1}, r"seed -1 was asked for"),
-        ({"format": "dxchange"}, r"format 'dxchange' was asked for; there is fxi"),
+        ({"format": "dxchange"}, r"format 'dxchange' was asked for; there is fxi, dataexchange, nxtomo"),
     ],
 )
 def test_a_wrong_setting_is_named_and_nothing_is_written(tmp_path, settings, message):

@@ -210,3 +210,12 @@ def test_the_missing_wedge_is_what_a_half_turn_lacks(start, span, n, sense):
 @pytest.mark.parametrize("degrees", [np.linspace(0, 180, 91), np.linspace(-30, 330, 181), np.linspace(180, 0, 91)[:-1]])
 def test_a_half_turn_and_a_full_one_lack_nothing(degrees):
     assert missing_wedge_deg(np.deg2rad(degrees)) == 0.0
+
+
+def test_a_single_energy_is_reported_and_not_ready_for_a_phase_map(tmp_path):
+    write_scan(tmp_path)
+    single = inspect_scan(open_scan(sorted(tmp_path.glob("*.h5"))[0]))
+    assert len(single.energies) == 1
+    assert np.isnan(single.energy_step_ev)
+    assert single.problems[0].finding == "Only one energy."
+    assert single.verdict.startswith("Not ready for a phase map")

@@ -241,11 +241,27 @@ def test_the_root_folder_is_refused_like_any_other(command):
     assert_refused(command("run", "/"), "no scan files", "Check the path")
 
 
-@pytest.mark.parametrize("case", ["empty folder", "no HDF5", "one energy", "angle count", "energies duplicated"])
+@pytest.mark.parametrize("case", ["empty folder", "no HDF5", "angle count", "energies duplicated"])
 def test_info_refuses_the_same_scans(case, command, scan_copy):
     spoil, named = SCANS[case]
     spoil(scan_copy)
     assert_refused(command("info", scan_copy), *named)
+
+
+def test_info_shows_a_single_energy_and_says_what_is_missing(command, scan_copy):
+    keep_one(scan_copy)
+    outcome = command("info", scan_copy)
+    assert outcome.code == 0, outcome.err
+    assert "Only one energy" in outcome.out
+    assert "Not ready for a phase map" in outcome.out
+
+
+def test_convert_writes_a_scan_that_info_reads(command, scan_copy, tmp_path):
+    outcome = command("convert", scan_copy, tmp_path / "nexus", "--format", "nxtomo")
+    assert outcome.code == 0, outcome.err
+    assert "scan_0001.nxs" in outcome.out
+    assert command("info", tmp_path / "nexus").out.splitlines()[-1] == command("info", scan_copy).out.splitlines()[-1]
+    assert_refused(command("convert", scan_copy, tmp_path / "nexus"), "not empty", "another folder")
 
 
 def test_sort_energies_accepts_files_out_of_order(command, scan_copy, tmp_path):
