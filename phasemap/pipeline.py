@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from xanesmap.phasemap.preparation import (
 )
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.slab import SlabJob, map_slab
+from xanesmap.phasemap.slab import SlabJob, SlabMaps, map_slab
 from xanesmap.phasemap.store import ResultWriter
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import require_two_energies
@@ -131,44 +131,40 @@ def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: 
     counted = _Counter(progress, total=len(starts) * (len(job.scan.tomograms) + 1))
 
     def map_and_write(start: int) -> tuple[int, int]:
-        stop = min(start + size.rows, job.scan.n_rows)
-        maps = map_slab(job, start=start, stop=stop, step_done=counted.step)
-        kept = {"mu": maps.mu} if writer.keep_mu else {}
-        writer.write_slab(
-            start,
-            stop,
-            fraction=maps.fraction,
-            fraction_sigma=maps.fraction_sigma,
-            amount=maps.amount,
-            amount_sigma=maps.amount_sigma,
-            residual=maps.residual,
-            **kept,
-        )
+        with counted.slab():
+            stop = min(start + size.rows, job.scan.n_rows)
+            maps = map_slab(job, start=start, stop=stop, step_done=counted.step)
+            _write_maps(writer, maps, start=start, stop=stop)
         return maps.n_bad, maps.n_zingers
 
     tasks = [delayed(map_and_write)(start) for start in starts]
     # Parallelism is over slabs: linear algebra that brings its own threads would only compete with them.
     with threadpool_limits(1 if size.workers > 1 else None, user_api="blas"):
-        counts = _compute(tasks, counted, workers=size.workers)
+        try:
+            counts = compute(*tasks, scheduler="threads", num_workers=size.workers)
+        except BaseException:
+            # a slab still at work would write into a result that is being removed
+            counted.stop()
+            raise
     return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
 
 
-def _compute(tasks: Sequence[Any], counted: _Counter, *, workers: int) -> Sequence[tuple[int, int]]:
-    """Outcomes of all tasks; an error or an interrupt passes on only once no slab runs any more.
-
-    Otherwise a slab still at work would write into a result that is being removed.
-    """
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            outcomes: Sequence[tuple[int, int]] = compute(*tasks, scheduler="threads", pool=pool)
-        except BaseException:
-            counted.stop()
-            raise
-    return outcomes
+def _write_maps(writer: ResultWriter, maps: SlabMaps, *, start: int, stop: int) -> None:
+    kept = {"mu": maps.mu} if writer.keep_mu else {}
+    writer.write_slab(
+        start,
+        stop,
+        fraction=maps.fraction,
+        fraction_sigma=maps.fraction_sigma,
+        amount=maps.amount,
+        amount_sigma=maps.amount_sigma,
+        residual=maps.residual,
+        **kept,
+    )
 
 
 class _Stopped(Exception):
-    """Ends a slab whose run has failed elsewhere; nobody waits for its outcome."""
+    """Ends a slab of a run that has failed elsewhere; nobody waits for its outcome."""
 
 
 class _Counter:
@@ -178,15 +174,36 @@ class _Counter:
         self._progress = progress
         self._total = total
         self._done = 0
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
+        self._at_work = 0
+        self._stopping = False
+        self._change = threading.Condition()
 
-    def stop(self) -> None:
-        self._stopping.set()
+    @contextmanager
+    def slab(self) -> Iterator[None]:
+        """Surround the work on one slab."""
+        with self._change:
+            self._refuse_when_stopping()
+            self._at_work += 1
+        try:
+            yield
+        finally:
+            with self._change:
+                self._at_work -= 1
+                self._change.notify_all()
 
     def step(self, stage: str) -> None:
-        if self._stopping.is_set():
-            raise _Stopped
-        with self._lock:
+        """Count one step of one slab."""
+        with self._change:
+            self._refuse_when_stopping()
             self._done += 1
             self._progress(stage, self._done, self._total)
+
+    def stop(self) -> None:
+        """Let no slab begin or go on, and return once none is at work."""
+        with self._change:
+            self._stopping = True
+            self._change.wait_for(lambda: self._at_work == 0)
+
+    def _refuse_when_stopping(self) -> None:
+        if self._stopping:
+            raise _Stopped
