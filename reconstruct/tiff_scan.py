@@ -32,8 +32,20 @@ LARGEST_TABLE_BYTES = 1 << 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Entry:
-    """One line of `energies.csv`."""
+class EnergyEntry:
+    """One line of `energies.csv`.
+
+    Attributes
+    ----------
+    path
+        File or folder it names.
+    energy_ev
+        Photon energy in eV.
+    pixel_size_nm
+        Pixel size in nm, or None.
+    notes
+        What had to be assumed.
+    """
 
     path: Path
     energy_ev: float
@@ -66,10 +78,10 @@ def open_tiff_scan(folder: str | Path, *, overrides: Overrides = NO_OVERRIDES) -
         A table or file is missing, unreadable or does not fit the others.
     """
     folder = Path(folder)
-    return [_open_energy(entry, folder, overrides) for entry in _read_entries(folder)]
+    return [_open_energy(entry, folder, overrides) for entry in read_energies(folder)]
 
 
-def _open_energy(entry: _Entry, folder: Path, overrides: Overrides) -> FrameTomogram:
+def _open_energy(entry: EnergyEntry, folder: Path, overrides: Overrides) -> FrameTomogram:
     if entry.path.is_dir():
         own, prefix = entry.path, ""
         projections = _frames([p for p in find_tiffs(own) if not _is_reference(p)], where=own)
@@ -112,7 +124,23 @@ def _references(place: Path, kind: str, prefix: str) -> list[TiffFrame]:
     return find_frames_alike(sorted(paths, key=natural_order)) if paths else []
 
 
-def _read_entries(folder: Path) -> list[_Entry]:
+def read_energies(folder: Path) -> list[EnergyEntry]:
+    """Lines of the `energies.csv` of a folder.
+
+    Parameters
+    ----------
+    folder
+        Folder of the scan.
+
+    Returns
+    -------
+    One entry per line, in the order of the lines.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, lacks a column, or names what is not there or lies outside the folder.
+    """
     path = folder / ENERGIES_FILE
     rows = read_table(path)
     columns = set(rows[0]) if rows else set()
@@ -124,7 +152,7 @@ def _read_entries(folder: Path) -> list[_Entry]:
     return [_entry(row, unit, folder) for row in rows]
 
 
-def _entry(row: dict[str, str], unit: str, folder: Path) -> _Entry:
+def _entry(row: dict[str, str], unit: str, folder: Path) -> EnergyEntry:
     table, name = folder / ENERGIES_FILE, row["name"]
     path = folder / name
     if folder.resolve() not in path.resolve().parents:
@@ -141,7 +169,7 @@ def _entry(row: dict[str, str], unit: str, folder: Path) -> _Entry:
         raise DataError(message)
     size = row.get("pixel_size_nm", "")
     missing = () if size else ("No 'pixel_size_nm' is recorded in 'energies.csv'.",)
-    return _Entry(
+    return EnergyEntry(
         path=path,
         energy_ev=energy,
         pixel_size_nm=pixel_size_nm_from(size) if size else None,
