@@ -34,7 +34,7 @@ def convert_scan(
     out
         Folder for the files; made if needed, and empty.
     format
-        "dataexchange", "nxtomo" or "fxi".
+        "dataexchange", "nxtomo", "fxi" or "tiff".
     sort_energies, energies_ev, angles_deg, pixel_size_nm
         As in `open_scan`; what is stated there is written.
     progress
@@ -63,8 +63,9 @@ def convert_scan(
     try:
         _write_all(scan, files, format=known, progress=progress)
     except BaseException:
-        for file in files:
-            file.unlink(missing_ok=True)
+        # the folder was empty, and some layouts keep tables beside their files
+        for file in folder.iterdir():
+            file.unlink()
         if made:
             folder.rmdir()
         raise

@@ -45,6 +45,7 @@ Progress = Callable[[int, int], None]
 FIRST_SCAN_TIME_S = 1.7e9  # seconds since 1970: an arbitrary date, the same for every simulated scan
 OVERHEAD_S = 30.0  # between two energies
 UID_PREFIX = "xanesmap-simulation-"
+SCAN_SUFFIXES = (".h5", ".nxs", ".tif", ".csv")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +97,7 @@ def simulate_scan(
         "small" (96 x 96 x 64 voxels, 24 energies, 121 angles, still), "seed-like" (160 x 160 x 112, 51
         energies, 181 angles, still) or "rough" ("small" with everything wrong at once).
     format
-        Layout of the files: "fxi", that of NSLS-II beamline 18-ID; "dataexchange" or "nxtomo".
+        Layout of the files: "fxi", that of NSLS-II beamline 18-ID; "dataexchange", "nxtomo" or "tiff".
     seed
         Same seed and settings, same scan.
     disturbances
@@ -141,7 +142,7 @@ def _prepare(folder: Path, *, overwrite: bool) -> None:
             "give another folder, or overwrite=True to replace an earlier simulated scan"
         )
         raise DataError(message)
-    data = [path for path in (*present, truth_path(folder)) if path.suffix in (".h5", ".nxs") and path.is_file()]
+    data = [path for path in (*present, truth_path(folder)) if path.suffix in SCAN_SUFFIXES and path.is_file()]
     for path in data:
         if not _is_own(path):
             message = (
@@ -154,6 +155,10 @@ def _prepare(folder: Path, *, overwrite: bool) -> None:
 
 
 def _is_own(path: Path) -> bool:
+    if path.suffix in (".tif", ".csv"):
+        # the software of a TIFF file is among its first tags; tables have it in their first line
+        with path.open("rb") as file:
+            return UID_PREFIX.encode() in file.read(4096)
     try:
         with h5py.File(path, "r") as file:
             scan = "uid" in file and file["uid"].asstr()[()].startswith(UID_PREFIX)

@@ -6,10 +6,11 @@ from typing import Literal, get_args
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.fxi import copy_to_fxi
 from xanesmap.reconstruct.scan import Tomogram
+from xanesmap.reconstruct.tiff_writer import write_tiff
 from xanesmap.reconstruct.writers import write_dataexchange, write_nxtomo
 
-WrittenFormat = Literal["fxi", "dataexchange", "nxtomo"]
-"""Layout of NSLS-II beamline 18-ID, Data Exchange of the APS, or the NeXus application definition NXtomo."""
+WrittenFormat = Literal["fxi", "dataexchange", "nxtomo", "tiff"]
+"""Layout of NSLS-II beamline 18-ID, Data Exchange of the APS, NXtomo of NeXus, or TIFF stacks."""
 
 FIRST_SCAN_ID = 10001
 
@@ -48,6 +49,7 @@ def scan_file_name(index: int, *, format: WrittenFormat) -> str:
         "fxi": f"fly_scan_id_{FIRST_SCAN_ID + index}.h5",
         "dataexchange": f"tomo_{index + 1:04d}.h5",
         "nxtomo": f"scan_{index + 1:04d}.nxs",
+        "tiff": f"tomo_{index + 1:04d}.tif",
     }
     return names[format]
 
@@ -68,7 +70,7 @@ def write_tomogram(
     index
         Number of the energy, from 0; the scan number of an FXI file follows from it.
     uid, note
-        Unique name and text of an FXI file.
+        Unique name and text of an FXI file; the name is the software of a TIFF file.
 
     Raises
     ------
@@ -79,5 +81,7 @@ def write_tomogram(
         copy_to_fxi(path, tomogram, scan_id=FIRST_SCAN_ID + index, uid=uid, note=note)
     elif format == "dataexchange":
         write_dataexchange(path, tomogram)
-    else:
+    elif format == "nxtomo":
         write_nxtomo(path, tomogram)
+    else:
+        write_tiff(path, tomogram, software=uid or "xanesmap")

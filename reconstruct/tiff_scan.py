@@ -1,8 +1,8 @@
 """Scans of TIFF files: a folder with `energies.csv`, and one folder or one multi-page file per energy.
 
     scan/
-      energies.csv        name,energy_ev[,pixel_size_nm]      one line per energy
-      angles.csv          angle_deg                           one line per projection, for every energy
+      energies.csv        name,energy_ev[,pixel_size_nm][,time_s]   one line per energy
+      angles.csv          angle_deg                                 one line per projection, for every energy
       7112.00/            projections *.tif in the order of their numbers; flats/ and darks/, or flat*.tif and dark*.tif
       7114.00.tif         or all projections in one file; flats in 7114.00_flat*.tif, darks in 7114.00_dark*.tif
       flats/, darks/      for energies that have none of their own; or flat*.tif and dark*.tif
@@ -43,6 +43,8 @@ class EnergyEntry:
         Photon energy in eV.
     pixel_size_nm
         Pixel size in nm, or None.
+    time_s
+        Start, seconds since 1970, or None.
     notes
         What had to be assumed.
     """
@@ -50,6 +52,7 @@ class EnergyEntry:
     path: Path
     energy_ev: float
     pixel_size_nm: float | None
+    time_s: float | None
     notes: tuple[str, ...]
 
 
@@ -98,6 +101,7 @@ def _open_energy(entry: EnergyEntry, folder: Path, overrides: Overrides) -> Fram
         flats=tuple(flats),
         darks=tuple(darks),
         pixel_size_nm=entry.pixel_size_nm,
+        time_s=entry.time_s,
         notes=entry.notes,
         datasets=("projections", "flats", "darks"),
     )
@@ -167,12 +171,13 @@ def _entry(row: dict[str, str], unit: str, folder: Path) -> EnergyEntry:
             f"{table}: the energy of {name!r} is {row[unit]} in the column '{unit}'. Correct the value or the title."
         )
         raise DataError(message)
-    size = row.get("pixel_size_nm", "")
+    size, time = row.get("pixel_size_nm", ""), number_from(row.get("time_s"))
     missing = () if size else ("No 'pixel_size_nm' is recorded in 'energies.csv'.",)
     return EnergyEntry(
         path=path,
         energy_ev=energy,
         pixel_size_nm=pixel_size_nm_from(size) if size else None,
+        time_s=time if np.isfinite(time) else None,
         notes=(*(notes if unit == "energy" else ()), *missing),
     )
 

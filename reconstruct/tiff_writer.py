@@ -11,6 +11,7 @@ from xanesmap.errors import DataError
 from xanesmap.reconstruct.scan import CountArray, Tomogram
 from xanesmap.reconstruct.tiff_scan import ANGLES_FILE, ENERGIES_FILE, read_table
 
+COLUMNS = ("name", "energy_ev", "pixel_size_nm", "time_s")
 CLASSIC_BYTES = 1 << 31
 """Files from this size on are written as BigTIFF; classic offsets end at 4 GB."""
 
@@ -26,7 +27,7 @@ def write_tiff(path: str | Path, tomogram: Tomogram, *, software: str = "xanesma
     tomogram
         What to write; counts keep their data type.
     software
-        What the `Software` tag of the files says.
+        What the `Software` tag of the TIFF files and the first line of the tables say.
 
     Raises
     ------
@@ -42,8 +43,8 @@ def write_tiff(path: str | Path, tomogram: Tomogram, *, software: str = "xanesma
         _write_pages(path.with_name(f"{path.stem}_flat.tif"), flats, flats.nbytes, software)
         _write_pages(path.with_name(f"{path.stem}_dark.tif"), darks, darks.nbytes, software)
         degrees = "".join(f"{angle!r}\n" for angle in np.rad2deg(tomogram.angles_rad).tolist())
-        path.with_name(f"{path.stem}_{ANGLES_FILE}").write_text(f"angle_deg\n{degrees}", encoding="utf-8")
-        _enter_energy(path, tomogram)
+        path.with_name(f"{path.stem}_{ANGLES_FILE}").write_text(f"# {software}\nangle_deg\n{degrees}", encoding="utf-8")
+        _enter_energy(path, tomogram, software)
     except OSError as error:
         message = f"{path}: cannot be written ({error}). Check the folder, its permissions and the free space."
         raise DataError(message) from error
@@ -55,14 +56,15 @@ def _write_pages(path: Path, frames: Iterable[CountArray], n_bytes: int, softwar
             file.write(frame, photometric="minisblack", metadata=None, software=software)
 
 
-def _enter_energy(path: Path, tomogram: Tomogram) -> None:
+def _enter_energy(path: Path, tomogram: Tomogram, software: str) -> None:
     table = path.with_name(ENERGIES_FILE)
     rows = [row for row in read_table(table) if row.get("name") != path.name] if table.is_file() else []
     size = "" if tomogram.pixel_size_nm is None else repr(float(tomogram.pixel_size_nm))
-    rows.append({"name": path.name, "energy_ev": repr(float(tomogram.energy_ev)), "pixel_size_nm": size})
+    time = "" if tomogram.time_s is None else repr(float(tomogram.time_s))
+    values = (path.name, repr(float(tomogram.energy_ev)), size, time)
+    rows.append(dict(zip(COLUMNS, values, strict=True)))
     with table.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(
-            file, ["name", "energy_ev", "pixel_size_nm"], extrasaction="ignore", lineterminator="\n"
-        )
+        writer = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+        file.write(f"# {software}\n")
         writer.writeheader()
         writer.writerows(rows)
