@@ -14,6 +14,10 @@ FloatArray = NDArray[np.floating[Any]]
 # Voxels drawn for the mixture: enough for its means to be known to a per mille.
 _SAMPLE = 200_000
 _APART_SIGMA = 4.0
+# Voxels of the sample that hold less than the typical edge step by more than this portion belong to its rim.
+_RIM = 0.15
+_DEEPEST_RIM = 0.35  # however strong the noise, voxels nearer to air than this are no sample
+_ROUNDS = 10
 
 
 def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
@@ -43,19 +47,25 @@ def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
     kind = mixture.fit_predict(values[:, None].astype(np.float64))
     low, high = np.argsort(mixture.means_[:, 0])
     air, width = float(mixture.means_[low, 0]), float(np.sqrt(mixture.covariances_[low, 0, 0]))
-    if not np.any(kind == high) or mixture.means_[high, 0] - air < _APART_SIGMA * width:
+    apart = _APART_SIGMA * width
+    if not np.any(kind == high) or mixture.means_[high, 0] - air < apart:
         return None
-    return 0.5 * (air + _typical(values, above=float(mixture.means_[high, 0])))
+    typical = _typical(values, air=air, noise=width, start=float(mixture.means_[high, 0]))
+    return 0.5 * (air + typical) if typical - air >= apart else None
 
 
-def _typical(values: FloatArray, *, above: float) -> float:
+def _typical(values: FloatArray, *, air: float, noise: float, start: float) -> float:
     """Median edge step of the sample without its blurred rim.
 
-    Blurred surfaces and pores pull the mean of the sample's component down; the voxels above that mean are full
-    ones, and so are the voxels above three quarters of their median.
+    Blurred surfaces and pores pull the mean of the sample's component down, the more the smaller the particles. The
+    median is taken over the voxels that fall short of the last one by no more than a portion that the noise explains.
     """
-    full = float(np.median(values[values > above]))
-    return float(np.median(values[values > 0.75 * full]))
+    typical = float(np.median(values[values > start]))
+    for _ in range(_ROUNDS):
+        step = typical - air
+        short = min(max(_RIM * step, 2 * noise), _DEEPEST_RIM * step)
+        typical = float(np.median(values[values > typical - short]))
+    return typical
 
 
 def smooth_amount(amount: FloatArray, *, smoothing_px: float) -> NDArray[np.float32]:
