@@ -17,6 +17,8 @@ from xanesmap.reconstruct.scan import CountArray
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_PIXELS = 1 << 26
 """No detector has more pixels; a damaged header may claim any number."""
+LARGEST_RATIO = 1032
+"""Deflate, the strongest of the usual compressions, makes data no smaller than this (RFC 1951)."""
 
 _DAMAGED = (
     OSError,
@@ -98,6 +100,7 @@ class TiffFrame:
                 )
                 raise DataError(message)
             if not (page.is_contiguous and page.dataoffsets):
+                _require_data(page, dtype, self.source)
                 return np.asarray(page.asarray(maxworkers=1))[start:stop]
             offset = int(page.dataoffsets[0])
         return replace(self, offset=offset).read_rows(start, stop)
@@ -182,6 +185,16 @@ def _open_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
             "it again, or leave it out of the scan."
         )
         raise DataError(message) from error
+
+
+def _require_data(page: Any, dtype: np.dtype[Any], path: Path) -> None:
+    """Refuse a page whose compressed data are not in the file, or are too few for its pixels."""
+    size = path.stat().st_size
+    ends = [offset + count for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)]
+    n_bytes = page.shape[0] * page.shape[1] * dtype.itemsize
+    if max(ends, default=0) > size or n_bytes > LARGEST_RATIO * sum(page.databytecounts):
+        message = f"{path}: page {page.index + 1} is not all in the file, which is truncated or damaged: copy it again."
+        raise DataError(message)
 
 
 def _layout(page: Any, byteorder: str, path: Path) -> tuple[tuple[int, int], np.dtype[Any]]:

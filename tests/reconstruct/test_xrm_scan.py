@@ -1,6 +1,8 @@
 """Scans of Xradia files: one .txrm per energy, or folders of single frames with energies in their names."""
 
+import importlib.util
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from xanesmap.errors import DataError
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.xrm_scan import open_xrm_files
 
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SHAPE = (48, 50)
 N_ANGLES = 9
 ANGLES = np.linspace(-60, 60, N_ANGLES)
@@ -167,3 +170,25 @@ def test_what_does_not_make_a_scan_is_refused(tmp_path, txrm_folder, write_xrm):
         tomogram.read_rows(40, 49)
     with pytest.raises(DataError, match="projection 9 asked of 9"):
         tomogram.read_projection(9)
+
+
+@pytest.mark.parametrize("fragment_seed", [None, 3])
+def test_damaged_files_are_read_or_refused(tmp_path, write_xrm, fragment_seed):
+    place = BENCHMARKS / "file_mutations.py"
+    spec = importlib.util.spec_from_file_location("file_mutations", place)
+    mutations = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(mutations)
+    path = write_xrm(
+        tmp_path / "a.txrm", counts(0), angles=ANGLES, reference=counts(1, 1)[0], fragment_seed=fragment_seed
+    )
+
+    def read(damaged):
+        for tomogram in open_xrm_files([damaged]):
+            tomogram.read_rows(0, tomogram.n_rows)
+
+    found = mutations.try_damaged(path.read_bytes(), path, read, n=150)
+    assert [key for key in found if key.startswith("crashed")] == []
+    assert found["slow"] == 0
+    assert found["peak MB"] <= 500
+    assert found["refused"] > 0
+    assert found["read"] > 0
