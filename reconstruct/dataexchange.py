@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import energy_ev_from, number_from
-from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_scalar, read_vector
+from xanesmap.reconstruct.hdf5 import (
+    find_dataset,
+    look_up,
+    member_names,
+    open_hdf5,
+    read_attribute,
+    read_scalar,
+    read_vector,
+)
 from xanesmap.reconstruct.hdf5_tomogram import FrameSource, Hdf5Tomogram, StoredFrames, UniformFrame
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
 from xanesmap.reconstruct.recorded_values import read_angles, read_energies, read_energy, read_length_nm, read_time
@@ -122,7 +130,7 @@ def open_dataexchange(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) 
 
 def _groups(file: h5py.File, *, path: Path) -> list[str]:
     """Groups with data, in the order of their numbers."""
-    numbered = sorted((int(match[1] or 0), name) for name in file if (match := _GROUP.fullmatch(name)))
+    numbered = sorted((int(match[1] or 0), name) for name in member_names(file) if (match := _GROUP.fullmatch(name)))
     return [name for _, name in numbered if look_up(file, f"{name}/data", path=path) is not None]
 
 

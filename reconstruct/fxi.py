@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import angles_rad_from, energy_ev_from, number_from, pixel_size_nm_from
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
-from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_scalar
+from xanesmap.reconstruct.hdf5 import find_dataset, member_names, open_hdf5, read_scalar
 from xanesmap.reconstruct.hdf5_tomogram import Hdf5Tomogram
 from xanesmap.reconstruct.hdf5_writing import writing_hdf5
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
@@ -52,7 +52,7 @@ def is_fxi(path: str | Path) -> bool:
         The file does not exist or cannot be read as HDF5.
     """
     with open_hdf5(Path(path)) as file:
-        held = set(file)
+        held = set(member_names(file))
     return "img_xanes" not in held and len(held.intersection(RAW_DATASETS)) >= 3
 
 
@@ -253,7 +253,7 @@ def _read_angles(file: h5py.File, n_angles: int, overrides: Overrides, *, path: 
 
 
 def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | None:
-    if "Pixel Size" not in set(file):
+    if "Pixel Size" not in member_names(file):
         notes.append("No 'Pixel Size' is recorded.")
         return None
     value = read_scalar(file, "Pixel Size", path=path)
@@ -264,7 +264,7 @@ def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float 
 
 
 def _read_time(file: h5py.File, *, path: Path) -> float | None:
-    if "scan_time" not in set(file):
+    if "scan_time" not in member_names(file):
         return None
     time = number_from(read_scalar(file, "scan_time", path=path))
     return time if np.isfinite(time) else None

@@ -182,6 +182,21 @@ def read_vector(file: h5py.File, name: str, *, path: Path) -> NDArray[np.float64
     return np.asarray(found[()], dtype=np.float64).reshape(-1)  # (n,)
 
 
+def member_names(group: h5py.Group) -> list[str]:
+    """Names in a group, sorted, without following any of its links.
+
+    Parameters
+    ----------
+    group
+        Open file or group.
+
+    Returns
+    -------
+    The names; those that are no text, as damaged files have them, are left out.
+    """
+    return sorted(name for name in group if isinstance(name, str))
+
+
 def read_attribute(found: h5py.Group | h5py.Dataset, name: str) -> str | None:
     """Text of an attribute, such as a unit.
 
@@ -243,7 +258,7 @@ def _held(file: h5py.File, name: str, *, path: Path) -> str:
     group = look_up(file, parent, path=path) if parent else file
     if not isinstance(group, h5py.Group):
         parent, group = "", file
-    names = sorted(group)
+    names = member_names(group)
     listed = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
     return f"{f'group {parent!r}' if parent else 'the file'} holds {listed or 'nothing'}"
 

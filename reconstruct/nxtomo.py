@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import angles_rad_from, means_radians
-from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_vector
+from xanesmap.reconstruct.hdf5 import find_dataset, look_up, member_names, open_hdf5, read_attribute, read_vector
 from xanesmap.reconstruct.hdf5_tomogram import FrameSource, Hdf5Tomogram, StoredFrames, runs_of
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
 from xanesmap.reconstruct.recorded_values import read_energy, read_length_nm, read_time
@@ -78,7 +78,7 @@ def _entries(file: h5py.File, *, path: Path) -> Iterator[tuple[str, str]]:
     """Names of the entries and of their detectors: groups of the file, or groups in these (NXsubentry)."""
     refused: DataError | None = None
     found = False
-    for name in sorted(file):
+    for name in member_names(file):
         try:
             nested = [f"{name}/{child}" for child in _groups(file, name, path=path)]
         except DataError as error:
@@ -98,7 +98,8 @@ def _detectors(file: h5py.File, entry: str, *, path: Path) -> list[str]:
         if kind == "NXinstrument" or name == "instrument":
             for child in _groups(file, f"{entry}/{name}", path=path):
                 detector = f"{entry}/{name}/{child}"
-                if {"image_key", "data"} <= set(look_up(file, detector, path=path) or ()):
+                held = look_up(file, detector, path=path)
+                if isinstance(held, h5py.Group) and {"image_key", "data"} <= set(member_names(held)):
                     return [detector]
     return []
 
@@ -108,7 +109,9 @@ def _groups(file: h5py.File, name: str, *, path: Path) -> dict[str, str]:
     parent = look_up(file, name, path=path)
     if not isinstance(parent, h5py.Group):
         return {}
-    inside = [child for child in sorted(parent) if not isinstance(parent.get(child, getlink=True), h5py.ExternalLink)]
+    inside = [
+        child for child in member_names(parent) if not isinstance(parent.get(child, getlink=True), h5py.ExternalLink)
+    ]
     found = {child: look_up(file, f"{name}/{child}", path=path) for child in inside}
     return {
         name: read_attribute(item, "NX_class") or "" for name, item in found.items() if isinstance(item, h5py.Group)

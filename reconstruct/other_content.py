@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 
 from xanesmap.reconstruct.dataexchange import is_energy_stack
-from xanesmap.reconstruct.hdf5 import look_up, open_hdf5
+from xanesmap.reconstruct.hdf5 import look_up, member_names, open_hdf5
 
 REGISTERED_3D = "registration_results/reg_results/registered_xanes3D"
 REGISTERED_2D = "registration_results/reg_results/registered_xanes2D"
@@ -43,7 +43,7 @@ def describe_content(path: Path) -> str:
             told = tell(file, path)
             if told is not None:
                 return told
-        names = sorted(file)
+        names = member_names(file)
     held = ", ".join(names[:20]) + (" ..." if len(names) > 20 else "")
     return f"not a tomography scan; the file holds {held or 'nothing'}. Check the path"
 
@@ -55,7 +55,7 @@ def is_known(path: Path) -> bool:
 
 
 def _fxi_stack(file: h5py.File, path: Path) -> str | None:
-    if "img_xanes" not in set(file):
+    if "img_xanes" not in member_names(file):
         return None
     n_energies = _length(file, "img_xanes", path=path)
     return f"a 2-D XANES stack of {n_energies} flat-corrected images, not a tomography scan. {STACK_USE}"
@@ -81,7 +81,7 @@ def _registered_volumes(file: h5py.File, path: Path) -> str | None:
 def _reconstructed_volume(file: h5py.File, path: Path) -> str | None:
     """What pyxas writes as `recon_scan_<id>.h5` and `ali_recon_<id>.h5`."""
     del path
-    if not {"img", "X_eng"} <= set(file):
+    if not {"img", "X_eng"} <= set(member_names(file)):
         return None
     return f"a volume reconstructed at one energy (as pyxas writes it), not a tomography scan. {VOLUME_USE}"
 

@@ -9,6 +9,7 @@ from xanesmap.reconstruct.acquisition import (
     energy_ev_from,
     number_from,
     pixel_size_nm_from,
+    time_s_from,
 )
 
 
@@ -96,3 +97,50 @@ def test_a_pixel_size_that_may_mean_two_things_is_not_guessed(value):
 @pytest.mark.parametrize("value", [None, "x", [1, 2]])
 def test_what_is_no_number_is_nan(value):
     assert np.isnan(number_from(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "ev", "n_notes"),
+    [(7112.0, "eV", 7112.0, 0), (7.112, "KeV", 7112.0, 0), (7112.0, "ev", 7112.0, 0), (7.112, "eV", 7112.0, 1),
+     (7112.0, None, 7112.0, 1), (7.112, None, 7112.0, 1), (1.1394679e-15, "J", 7112.0, 0), (7112.0, "m", 7112.0, 1)],
+)  # fmt: skip
+def test_the_stated_unit_of_an_energy_is_used_and_contradictions_are_told(value, unit, ev, n_notes):
+    energy, notes = energy_ev_from(value, name="energy", unit=unit)
+    assert energy == pytest.approx(ev, rel=1e-6)
+    assert len(notes) == n_notes
+
+
+def test_angles_stated_in_radians_are_taken_as_such_unless_they_cannot_be():
+    radians = np.linspace(0, np.pi, 12)
+    np.testing.assert_array_equal(angles_rad_from(radians, n_projections=12, name="angle", unit="Radians"), radians)
+    for wrong in (np.rad2deg(radians), np.zeros(12)):
+        with pytest.raises(DataError, match="said to be in radians"):
+            angles_rad_from(wrong, n_projections=12, name="angle", unit="rad")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "nm"),
+    [
+        (0.0303, "microns", 30.3),
+        (30.3, "nm", 30.3),
+        (3.03e-8, "m", 30.3),
+        (30.3, "furlong", None),
+        ("30 nm", "m", 30.0),
+    ],
+)
+def test_pixel_sizes_have_the_unit_of_their_attribute(value, unit, nm):
+    size = pixel_size_nm_from(value, unit=unit)
+    assert size == (None if nm is None else pytest.approx(nm))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("1970-01-01T00:01:00Z", 60.0),
+        ("1970-01-01T01:00:00+01:00", 0.0),
+        ("1970-01-01 00:00:01.5", 1.5),
+        ("noon", None),
+    ],
+)
+def test_times_are_seconds_since_1970(text, seconds):
+    assert time_s_from(text) == seconds

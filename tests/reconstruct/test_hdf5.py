@@ -1,9 +1,11 @@
+import gc
+
 import h5py
 import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_scalar
+from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_attribute, read_scalar, read_vector
 
 
 @pytest.fixture
@@ -145,3 +147,92 @@ def test_several_values_or_none_are_refused_where_one_is_expected(tmp_path, stor
     path = write(tmp_path / "a.h5", value=stored)
     with open_hdf5(path) as file, pytest.raises(DataError, match="where one is expected"):
         read_scalar(file, "value", path=path)
+
+
+def test_no_file_outside_is_opened_on_the_way_through_a_linked_group(tmp_path, values):
+    write(tmp_path / "elsewhere" / "raw.h5", **{"entry/img": values})
+    path = write(tmp_path / "scan" / "a.h5", entry=h5py.ExternalLink("../elsewhere/raw.h5", "/entry"))
+    with pytest.raises(DataError, match=r"'entry/img' is kept in .*outside the folder of the scan"):
+        read(path, "entry/img")
+
+
+def test_a_link_to_a_file_that_links_out_of_the_folder_is_refused(tmp_path, values):
+    write(tmp_path / "elsewhere" / "raw.h5", img=values)
+    write(tmp_path / "scan" / "door.h5", room=h5py.ExternalLink("../elsewhere/raw.h5", "/"))
+    path = write(tmp_path / "scan" / "a.h5", img=h5py.ExternalLink("door.h5", "/room/img"))
+    with pytest.raises(DataError, match="outside the folder of the scan"):
+        read(path)
+
+
+def test_values_behind_several_links_are_found_and_stay_readable(tmp_path, values):
+    write(tmp_path / "raw.h5", **{"deep/img": values}, soft=h5py.SoftLink("deep/img"))
+    path = write(tmp_path / "a.h5", door=h5py.ExternalLink("raw.h5", "/"), img=h5py.SoftLink("/door/soft"))
+    with open_hdf5(path) as file:
+        found = find_dataset(file, "img", path=path)
+        gc.collect()
+        np.testing.assert_array_equal(found[1:], values[1:])
+
+
+@pytest.mark.parametrize("target", ["/img", "/img/img/img", "/other"])
+def test_links_in_circles_are_refused(tmp_path, target):
+    path = write(tmp_path / "a.h5", img=h5py.SoftLink(target), other=h5py.ExternalLink("a.h5", "/img"))
+    with pytest.raises(DataError, match="'img' is reached through more than 16 links"):
+        read(path)
+
+
+def test_a_virtual_dataset_of_itself_is_refused(tmp_path):
+    path = write(tmp_path / "a.h5")
+    layout = h5py.VirtualLayout(shape=(4,), dtype="u2")
+    layout[...] = h5py.VirtualSource(".", "img", shape=(4,))
+    with h5py.File(path, "a") as file:
+        file.create_virtual_dataset("img", layout)
+    with pytest.raises(DataError, match="virtual dataset made of itself"):
+        read(path)
+
+
+def test_values_that_were_never_written_are_refused(tmp_path):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        file.create_dataset("img", shape=(2**40, 2**20), dtype="u2")
+        file.create_dataset("half", shape=(10, 4), dtype="u2", chunks=(1, 4))[:7] = 1
+        file.create_dataset("none", shape=(0, 4), dtype="u2")
+    with pytest.raises(DataError, match=r"'img' \(1099511627776, 1048576\) was never written"):
+        read(path)
+    with pytest.raises(DataError, match=r"'half' \(10, 4\) has only 7 of 10 chunks written"):
+        read(path, "half")
+    assert read(path, "none").size == 0
+
+
+def test_a_chunk_too_large_to_read_is_refused(tmp_path):
+    path = write(tmp_path / "a.h5")
+    with h5py.File(path, "a") as file:
+        images = file.create_dataset("img", shape=(1, 2**14, 2**14), dtype="u2", chunks=(1, 2**14, 2**14))
+        images.id.write_direct_chunk((0, 0, 0), b"\0")
+    with pytest.raises(DataError, match="chunks of 512 MiB, which are read whole"):
+        read(path)
+
+
+@pytest.mark.parametrize(("stored", "expected"), [(7.1, [7.1]), ([[1, 2]], [1, 2]), (np.float32([3, 4]), [3, 4])])
+def test_lists_of_numbers_are_read(tmp_path, stored, expected):
+    path = write(tmp_path / "a.h5", angle=stored)
+    with open_hdf5(path) as file:
+        np.testing.assert_array_equal(read_vector(file, "angle", path=path), expected)
+
+
+@pytest.mark.parametrize("stored", ["0 to 180", np.zeros((2, 2)), np.zeros(3, dtype=complex), h5py.Empty("f8")])
+def test_something_else_is_no_list_of_numbers(tmp_path, stored):
+    path = write(tmp_path / "a.h5", angle=stored)
+    with open_hdf5(path) as file, pytest.raises(DataError, match=r"'angle' has shape .*a list of numbers"):
+        read_vector(file, "angle", path=path)
+
+
+@pytest.mark.parametrize(
+    ("stored", "text"),
+    [("keV", "keV"), (b"deg ", "deg"), (np.array(["um"], dtype="S2"), "um"), (3.5, "3.5"), (np.zeros(3), None)],
+)
+def test_attributes_are_read_as_text(tmp_path, stored, text):
+    path = write(tmp_path / "a.h5", value=1.0)
+    with h5py.File(path, "a") as file:
+        file["value"].attrs["units"] = stored
+        assert read_attribute(file["value"], "units") == text
+        assert read_attribute(file["value"], "axes") is None

@@ -1,0 +1,55 @@
+"""Thousands of damaged and hostile scan files per format: all must be read, or refused in one of our sentences.
+
+Usage: python benchmarks/fuzz_readers.py [--mutations 2000] [--format fxi] [--seed 0]
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "reconstruct"))
+
+from fuzz_formats import FORMATS, mutate, verdict_in_process
+
+
+def fuzz(format, n_mutations, first_seed):
+    """Faults found in a number of mutated files of one format."""
+    faults, kinds = [], Counter()
+    slowest = largest = 0.0
+    with tempfile.TemporaryDirectory() as scratch:
+        for seed in range(first_seed, first_seed + n_mutations):
+            folder = Path(scratch) / str(seed)
+            path, done = mutate(folder, format, seed)
+            start = time.perf_counter()
+            fault, grown = verdict_in_process(path)
+            slowest, largest = max(slowest, time.perf_counter() - start), max(largest, grown)
+            kinds.update(done)
+            if fault is not None:
+                faults.append(f"seed {seed} {'+'.join(done)}: {fault}")
+            shutil.rmtree(folder)
+    print(f"{format:13} {n_mutations} files, {len(faults)} faults; slowest {slowest:.2f} s, ", end="")
+    print(f"largest {largest / 2**20:.0f} MiB")
+    print("    " + ", ".join(f"{name} {count}" for name, count in sorted(kinds.items())))
+    return faults
+
+
+def main():
+    """Fuzz the formats asked for; exit code 1 with any fault."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--mutations", type=int, default=2000)
+    parser.add_argument("--format", choices=FORMATS)
+    parser.add_argument("--seed", type=int, default=0)
+    asked = parser.parse_args()
+    formats = [asked.format] if asked.format else FORMATS
+    faults = [fault for format in formats for fault in fuzz(format, asked.mutations, asked.seed)]
+    for fault in faults[:40]:
+        print(fault)
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
