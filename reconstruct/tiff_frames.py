@@ -77,7 +77,7 @@ class TiffFrame:
             return self._look_and_read(start, stop)
         row_bytes = self.shape[1] * self.dtype.itemsize
         try:
-            with self.source.open("rb") as file:
+            with self.source.open("rb", buffering=0) as file:
                 file.seek(self.offset + start * row_bytes)
                 content = file.read((stop - start) * row_bytes)
         except OSError as error:

@@ -81,7 +81,7 @@ class XrmFrame:
         row_bytes = self.shape[1] * self.dtype.itemsize
         pieces = []
         try:
-            with self.source.open("rb") as file:
+            with self.source.open("rb", buffering=0) as file:
                 for offset, length in self.extent.pieces(start * row_bytes, stop * row_bytes):
                     file.seek(offset)
                     pieces.append(file.read(length))
