@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "reconstruct"))
 
-from fuzz_formats import FORMATS, mutate, verdict_in_process
+from fuzz_formats import FORMATS, mutate_in_process, verdict_in_process
 
 
 def fuzz(format, n_mutations, first_seed):
@@ -23,7 +23,7 @@ def fuzz(format, n_mutations, first_seed):
     with tempfile.TemporaryDirectory() as scratch:
         for seed in range(first_seed, first_seed + n_mutations):
             folder = Path(scratch) / str(seed)
-            path, done = mutate(folder, format, seed)
+            path, done = mutate_in_process(folder, format, seed)
             start = time.perf_counter()
             fault, grown = verdict_in_process(path)
             slowest, largest = max(slowest, time.perf_counter() - start), max(largest, grown)

@@ -5,6 +5,7 @@ elsewhere; a dataset is handed out only when its values were written.
 """
 
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -247,7 +248,7 @@ def _follow_link(node: h5py.Group, link: Any, path: Path, asked: str, links: lis
         raise DataError(message)
     if isinstance(link, h5py.SoftLink):
         return _follow(node, link.path, path=path, asked=asked, links=links)
-    target = Path(node.file.filename).parent / link.filename
+    target = _file_of(node).parent / link.filename
     _require_inside(target, path=path, name=asked)
     return _follow(h5py.File(target, "r"), "/" + link.path, path=path, asked=asked, links=links)
 
@@ -273,7 +274,9 @@ def _require_known_type(found: h5py.Dataset, *, path: Path, name: str) -> None:
 
 def _require_storage(found: h5py.Dataset, *, path: Path, name: str, depth: int) -> None:
     """Refuse values that are kept outside the folder, were never written, or take chunks too large to read."""
-    _require_inside(Path(found.file.filename), path=path, name=name)
+    kept_in = _file_of(found)
+    if kept_in != path:
+        _require_inside(kept_in, path=path, name=name)
     if depth > MAX_LINKS:
         message = f"{path}: dataset '{name}' is a virtual dataset made of itself. Export the scan again."
         raise DataError(message)
@@ -288,7 +291,7 @@ def _require_storage(found: h5py.Dataset, *, path: Path, name: str, depth: int) 
 
 def _require_sources(found: h5py.Dataset, *, path: Path, name: str, depth: int) -> None:
     """Refuse a virtual dataset whose sources are not at hand: HDF5 would deliver fill values in silence."""
-    folder = Path(found.file.filename).parent
+    folder = _file_of(found).parent
     for file_name, dataset in {(source.file_name, source.dset_name) for source in found.virtual_sources()}:
         if file_name == ".":
             source = _follow(found.file, dataset, path=path, asked=name, links=[])
@@ -331,6 +334,11 @@ def _require_written(found: h5py.Dataset, *, path: Path, name: str) -> None:
             "read as zeros. The scan was stopped early or not copied whole: export it again, or leave it out."
         )
         raise DataError(message)
+
+
+def _file_of(found: h5py.Group | h5py.Dataset) -> Path:
+    """File that holds a group or dataset; unlike `found.file` it costs no new file object."""
+    return Path(os.fsdecode(h5py.h5f.get_name(found.id)))
 
 
 def _require_inside(target: Path, *, path: Path, name: str) -> None:

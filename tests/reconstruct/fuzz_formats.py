@@ -326,28 +326,44 @@ def resident_bytes(peak):
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))
 
 
-def verdict_in_process(path):
-    """As `verdict`, in a process of its own that may crash, hang or run out of memory; also how far its memory grew."""
+def in_process(work):
+    """Text that `work` returns in a process of its own, and the status that process ends with."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receive)
         resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
-        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
-        before = resident_bytes(peak=False)
         try:
-            told = verdict(path) or ""
+            told = work()
         except BaseException as error:
-            told = f"no sentence of ours: {error!r}"
-        grown = resident_bytes(peak=True) - before
-        os.write(send, f"{grown} {told}".encode()[:4000])
+            told = f"0 no sentence of ours: {error!r}"
+        os.write(send, told.encode()[:4000])
         os._exit(0)
     os.close(send)
     with os.fdopen(receive, "rb") as pipe:
-        grown, _, told = pipe.read().decode(errors="replace").partition(" ")
-    _, status = os.waitpid(child, 0)
+        told = pipe.read().decode(errors="replace")
+    return told, os.waitpid(child, 0)[1]
+
+
+def verdict_in_process(path):
+    """As `verdict`, in a process that may crash, hang or run out of memory; also how far its memory grew."""
+
+    def judge():
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak
+        before = resident_bytes(peak=False)
+        told = verdict(path) or ""
+        return f"{resident_bytes(peak=True) - before} {told}"
+
+    told, status = in_process(judge)
     if status != 0:
         return f"the process ended with status {status}", 0
+    grown, _, fault = told.partition(" ")
     if int(grown) > LIMIT_BYTES:
-        return f"took {int(grown) / 2**20:.0f} MiB: {told or 'no other fault'}", int(grown)
-    return told or None, int(grown)
+        return f"took {int(grown) / 2**20:.0f} MiB: {fault or 'no other fault'}", int(grown)
+    return fault or None, int(grown)
+
+
+def mutate_in_process(folder, format, seed):
+    """As `mutate`, in a process of its own: HDF5 may crash on writing into a file that is damaged already."""
+    told, _ = in_process(lambda: "+".join(mutate(folder, format, seed)[1]))
+    return folder / "scan" / "fuzzed.h5", told.split("+") if told else []
