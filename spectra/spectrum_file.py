@@ -26,7 +26,8 @@ KEV_RANGE: Final = (2.0, 30.0)
 
 _ENERGY_NAMES = ("energy", "e", "energy_ev", "en", "energies", "photon_energy")
 _NORMALISED_NAMES = ("norm", "normalised", "normalized", "flat", "mu_norm", "munorm", "mutrans_norm", "normmutrans")
-_RAW_NAMES = ("mutrans", "mufluor", "mu", "xmu", "mut", "muf", "mux", "xmu(trans)", "mu(e)")
+_RAW_NAMES = ("mutrans", "mufluor", "xmu", "mut", "muf", "xmu(trans)")
+_EITHER_NAMES = ("mu", "mu(e)", "mux")  # titles of raw and of normalised columns alike
 _I0_NAMES = ("i0", "io", "imonitor", "mon")
 _TRANSMITTED_NAMES = ("itrans", "it", "i1")
 _FLUORESCENCE_NAMES = ("ifluor", "if", "ifl", "fluor")
@@ -158,7 +159,7 @@ def _column_index(table: ColumnFile, choice: str) -> int:
 def _default_column(table: ColumnFile) -> tuple[FloatArray, State, tuple[str, ...]]:
     """Absorption of a table, its state, and how it was formed."""
     names = table.names
-    for known in (_NORMALISED_NAMES, _RAW_NAMES):
+    for known in (_NORMALISED_NAMES, _RAW_NAMES, _EITHER_NAMES):
         index = _find(names, known)
         if index is not None:
             return table.values[index], _state_of(names[index]), ()

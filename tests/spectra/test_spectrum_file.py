@@ -35,6 +35,7 @@ def test_transmission_and_fluorescence_are_formed_from_intensities(tmp_path):
         ({"i0": I0, "Energy eV || BL:mono.RBV": ENERGIES, "xmu": MU}, "raw"),
         ({"energy eV": ENERGIES, "mutrans": 3 * MU, "norm": MU}, "normalised"),
         ({"energy eV": ENERGIES, "FeO": MU}, "unknown"),
+        ({"energy eV": ENERGIES, "i0": I0, "mu": MU}, "unknown"),
     ],
 )
 def test_absorption_is_taken_by_name_before_it_is_formed(tmp_path, columns, state):
