@@ -7,15 +7,23 @@ from dataclasses import dataclass
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.slab import NOISE_ROWS
+from xanesmap.phasemap.survey import smallest_look_bytes
+from xanesmap.reconstruct.fourier import PAIRS_AT_ONCE
 from xanesmap.reconstruct.scan import Scan
 
 _FLOAT = 4
-# Float maps of a slab besides mu: fractions, sigmas, amounts, covariances and their temporaries, for k phases.
-_MAPS = 8
+# Float maps per row besides mu: those of the fit for k phases are 3 k and these, then the slices of the energy at hand,
+# and what the compressor holds (measured).
+_FIT_MAPS = 5
+_PASSING_MAPS = 6
+# Float maps of the one row whose errors are being formed.
+_ERROR_MAPS = 30
 # Bytes per projection pixel of the energy at hand: counts, attenuation, variance, sinogram and temporaries.
 _PROJECTION_BYTES = 28
-# Complex images in flight inside the transforms: eight pairs of slices, each with its spectrum and padded rows.
-_PAIRS = 8
+# Complex rows of a pair of slices inside the engine, in detector widths: as they come, padded twice, cut to the window.
+_PADDED_WIDTHS = 6.5
+# Bytes per projection pixel of the points and phases of the transforms.
+_POINT_BYTES = 60
 _MAX_SLAB_ROWS = 64
 
 
@@ -55,14 +63,16 @@ def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int) -> 
         Not even one detector row fits.
     """
     per_row = _bytes_per_row(scan, n_phases=n_phases)
-    overhead = _bytes_of_transforms(scan)
+    overhead = _bytes_of_worker(scan, n_phases=n_phases)
+    look = smallest_look_bytes(scan)
     for workers in range(min(threads, scan.n_rows), 0, -1):
         rows = int((memory_bytes / workers - overhead) // per_row)
-        if rows >= 1 and (workers == 1 or rows >= min(NOISE_ROWS, scan.n_rows // workers)):
+        if rows >= 1 and memory_bytes >= look and (workers == 1 or rows >= min(NOISE_ROWS, scan.n_rows // workers)):
             return SlabSize(rows=_slab_rows(scan, fitting=rows, workers=workers), workers=workers)
+    needed = max(per_row + overhead, look)
     message = (
         f"A memory budget of {memory_bytes / 1e9:.2g} GB was asked for, but one detector row of this scan "
-        f"({len(scan.tomograms)} energies, {scan.n_columns} columns) needs {(per_row + overhead) / 1e9:.2g} GB. "
+        f"({len(scan.tomograms)} energies, {scan.n_columns} columns) needs {needed / 1e9:.2g} GB. "
         "Raise --memory, or bin the data."
     )
     raise DataError(message)
@@ -79,11 +89,13 @@ def _slab_rows(scan: Scan, *, fitting: int, workers: int) -> int:
 def _bytes_per_row(scan: Scan, *, n_phases: int) -> float:
     n_u = scan.n_columns
     n_angles = max(len(t.angles_rad) for t in scan.tomograms)
-    volumes = len(scan.tomograms) + _MAPS + n_phases * (n_phases + 4)
+    volumes = len(scan.tomograms) + 3 * n_phases + _FIT_MAPS + _PASSING_MAPS
     return float(n_u * n_u * volumes * _FLOAT + n_angles * n_u * _PROJECTION_BYTES)
 
 
-def _bytes_of_transforms(scan: Scan) -> float:
+def _bytes_of_worker(scan: Scan, *, n_phases: int) -> float:
+    """Bytes of a worker whatever the height of its slab."""
     n_u = scan.n_columns
     n_angles = max(len(t.angles_rad) for t in scan.tomograms)
-    return float(8 * _PAIRS * (5 * n_angles * n_u + n_u * n_u) + 8 * (2 * n_u) ** 2 + 3 * 8 * n_angles * n_u)
+    pairs = 8 * PAIRS_AT_ONCE * (_PADDED_WIDTHS * n_angles * n_u + n_u * n_u) + 8 * (1.25 * n_u) ** 2
+    return pairs + _POINT_BYTES * n_angles * n_u + _FLOAT * (n_phases**2 + _ERROR_MAPS) * n_u * n_u

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -177,33 +177,37 @@ def _propagate(job: SlabJob, index: int, attenuation: Attenuation) -> VoxelVaria
 
 def _fit(job: SlabJob, mu: NDArray[np.float32], noise: list[VoxelVariance]) -> dict[str, NDArray[np.float32]]:
     fit = fit_combination(mu, job.model, constraint=job.constraint, variance=job.survey.variances)
-    covariance = _amount_covariance(job, noise, n_rows=mu.shape[1])
-    fraction, fraction_sigma = fraction_and_sigma(fit.amounts, covariance)
-    if job.constraint == "free":
-        fraction -= ratio_bias(fit.amounts, covariance)
+    # Row by row, and into the arrays of the fit: all at once would take as much memory again as the attenuation.
+    for start, covariance in zip(range(0, mu.shape[1], NOISE_ROWS), _amount_covariances(job, noise), strict=True):
+        for row in range(start, min(start + NOISE_ROWS, mu.shape[1])):
+            fraction, sigma = fraction_and_sigma(fit.amounts[:, row], covariance)
+            if job.constraint == "free":
+                fraction -= ratio_bias(fit.amounts[:, row], covariance)
+            fit.fraction[:, row], fit.fraction_sigma[:, row] = fraction, sigma
+            fit.amount_sigma[row] = np.sqrt(covariance.sum(axis=(0, 1)))
     return {
-        "fraction": fraction,
-        "fraction_sigma": fraction_sigma,
+        "fraction": fit.fraction,
+        "fraction_sigma": fit.fraction_sigma,
         "amount": fit.amount,
-        "amount_sigma": np.sqrt(covariance.sum(axis=(0, 1))),
+        "amount_sigma": fit.amount_sigma,
         "residual": fit.r_factor,
     }
 
 
-def _amount_covariance(job: SlabJob, noise: list[VoxelVariance], *, n_rows: int) -> NDArray[np.float32]:
-    """`(phase, phase, row, y, x)` covariance of the amounts, (1/um)^2.
+def _amount_covariances(job: SlabJob, noise: list[VoxelVariance]) -> Iterator[NDArray[np.float32]]:
+    """`(phase, phase, y, x)` covariance of the amounts, (1/um)^2, of one group of rows after another.
 
-    Fit and interpolation are both linear, so the covariance is formed on the coarse points and spread afterwards.
+    The same in all rows of a group: interpolation between groups would need those of the next slab. Fit and
+    interpolation are both linear, so the covariance is formed on the coarse points and spread afterwards.
     """
     counting = amount_covariance(job.model, np.stack([energy.counting for energy in noise]))
     ring = amount_covariance(job.model, np.stack([energy.ring for energy in noise]))
     n_phases, n_u = len(counting), job.scan.n_columns
-    # the same in all rows of a group: interpolation between groups would need those of the next slab
-    rows = np.floor(np.arange(n_rows) / NOISE_ROWS)
     plan = job.noise_plans[0]
-    covariance = np.empty((n_phases, n_phases, n_rows, n_u, n_u), np.float32)
-    for first in range(n_phases):
-        for second in range(first + 1):
-            spread = spread_to_pixels(counting[first, second], ring[first, second], plan, rows=rows)
-            covariance[first, second] = covariance[second, first] = spread
-    return covariance
+    for group in range(counting.shape[2]):
+        covariance = np.empty((n_phases, n_phases, n_u, n_u), np.float32)
+        for first in range(n_phases):
+            for second in range(first + 1):
+                spread = spread_to_pixels(counting[first, second, group], ring[first, second, group], plan)
+                covariance[first, second] = covariance[second, first] = spread
+        yield covariance

@@ -152,11 +152,19 @@ def _doubts(centres: list[CentreEstimate]) -> tuple[str, ...]:
     return (note,)
 
 
+def smallest_look_bytes(scan: Scan) -> int:
+    """Bytes of one row per band at every energy, the least that is looked at."""
+    return min(_BANDS, scan.n_rows) * _row_bytes(scan)
+
+
+def _row_bytes(scan: Scan) -> int:
+    return sum(len(t.angles_rad) for t in scan.tomograms) * scan.n_columns * 4
+
+
 def _bands(scan: Scan, *, memory_bytes: int) -> list[tuple[int, int]]:
     """First row and row after the last of the bands to look at."""
-    row_bytes = sum(len(t.angles_rad) for t in scan.tomograms) * scan.n_columns * 4
-    affordable = int(min(_LOOK_BYTES, _MEMORY_SHARE * memory_bytes) / row_bytes)
-    rows = min(_ROWS, scan.n_rows, max(2 * _BANDS, affordable))
+    affordable = int(min(_LOOK_BYTES, _MEMORY_SHARE * memory_bytes) / _row_bytes(scan))
+    rows = min(_ROWS, scan.n_rows, max(_BANDS, affordable))
     if rows >= scan.n_rows:
         return [(0, scan.n_rows)]
     height = max(1, rows // _BANDS)

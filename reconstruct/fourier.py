@@ -41,8 +41,8 @@ class FourierEngine:
 
     The filtered rows are Fourier series on the rays of the central-slice theorem; a type-1 non-uniform FFT sums them
     on the pixel grid without the interpolation of a classical back-projection. Two real slices are the real and
-    imaginary part of one complex transform. Threads share the slices out, each with transforms of its own; threads within
-    one transform would wait for one another, the longer the more other work the machine has.
+    imaginary part of one complex transform. Threads share the slices out, each with transforms of its own; threads
+    within one transform would wait for one another, the longer the more other work the machine has.
 
     Parameters
     ----------

@@ -132,32 +132,26 @@ def voxel_variance(variance: FloatArray, flat_variance: FloatArray, plan: NoiseP
     return VoxelVariance(counting=counting.T.reshape(-1, points, points), ring=rings.T)
 
 
-def spread_to_pixels(
-    counting: FloatArray, ring: FloatArray, plan: NoisePlan, *, rows: FloatArray
-) -> NDArray[np.float32]:
+def spread_to_pixels(counting: FloatArray, ring: FloatArray, plan: NoisePlan) -> NDArray[np.float32]:
     """Sum of the two forms of noise on all pixels, by linear interpolation.
 
     Parameters
     ----------
     counting
-        `(coarse row, point, point)`, any quantity linear in the variances of `VoxelVariance.counting`.
+        `(..., point, point)`, any quantity linear in the variances of `VoxelVariance.counting`.
     ring
-        `(coarse row, radius)`, the same for `VoxelVariance.ring`.
+        `(..., radius)`, the same for `VoxelVariance.ring`.
     plan
         Gives the positions of the points.
-    rows
-        `(row,)` position of every detector row in units of coarse rows.
 
     Returns
     -------
-    `(row, n_u, n_u)` values.
+    `(..., n_u, n_u)` values.
     """
-    row_matrix = _interpolation_matrix(rows, len(counting))
     scale = (len(plan.coordinates) - 1) / max(plan.n_u - 1, 1)
     matrix = _interpolation_matrix(np.arange(plan.n_u) * scale, len(plan.coordinates)).astype(np.float32)
-    coarse = np.tensordot(row_matrix, counting, axes=1).astype(np.float32)
-    total: NDArray[np.float32] = np.asarray(matrix @ coarse @ matrix.T, np.float32)
-    total += _along_radius((row_matrix @ ring).astype(np.float32), n_u=plan.n_u)
+    total: NDArray[np.float32] = np.asarray(matrix @ counting.astype(np.float32) @ matrix.T, np.float32)
+    total += _along_radius(ring.astype(np.float32), n_u=plan.n_u)
     return total
 
 
@@ -228,12 +222,12 @@ def _ring_response(
 
 
 def _along_radius(rings: NDArray[np.float32], *, n_u: int) -> NDArray[np.float32]:
-    """`(row, radius)` to `(row, n_u, n_u)`."""
+    """`(..., radius)` to `(..., n_u, n_u)`."""
     offset = np.arange(n_u) - (n_u - 1) / 2
-    radius = np.hypot(offset[:, None], offset[None, :]).clip(max=rings.shape[1] - 1)
-    left = np.minimum(radius.astype(np.intp), rings.shape[1] - 2)
+    radius = np.hypot(offset[:, None], offset[None, :]).clip(max=rings.shape[-1] - 1)
+    left = np.minimum(radius.astype(np.intp), rings.shape[-1] - 2)
     share = (radius - left).astype(np.float32)
-    interpolated: NDArray[np.float32] = rings[:, left] * (1 - share) + rings[:, left + 1] * share
+    interpolated: NDArray[np.float32] = rings[..., left] * (1 - share) + rings[..., left + 1] * share
     return interpolated
 
 

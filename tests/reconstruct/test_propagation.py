@@ -8,7 +8,7 @@ from xanesmap.reconstruct.propagation import plan_noise, spread_to_pixels, voxel
 def predicted(variance, flat_variance, angles, centre):
     plan = plan_noise(angles, n_u=variance.shape[-1])
     compact = voxel_variance(variance[None], flat_variance[None], plan, centre=centre)
-    return spread_to_pixels(compact.counting, compact.ring, plan, rows=np.zeros(1))[0]
+    return spread_to_pixels(compact.counting, compact.ring, plan)[0]
 
 
 def radius(n):
@@ -56,10 +56,11 @@ def test_twice_the_angles_halve_the_counting_variance():
     np.testing.assert_allclose(few[radius(n) < 20] / many[radius(n) < 20], 2, rtol=1e-3)
 
 
-def test_rows_are_interpolated_between_coarse_rows():
+def test_slices_are_spread_each_for_itself():
     plan = plan_noise(np.linspace(0, np.pi, 30, endpoint=False), n_u=32)
-    points = len(plan.coordinates)
-    counting = np.stack([np.full((points, points), value) for value in (1.0, 3.0)])
-    ring = np.zeros((2, plan.ring.shape[0]))
-    spread = spread_to_pixels(counting, ring, plan, rows=np.array([0, 0.25, 1.0]))
-    np.testing.assert_allclose(spread.mean(axis=(1, 2)), [1, 1.5, 3], rtol=1e-6)
+    points, radii = len(plan.coordinates), plan.ring.shape[0]
+    counting = np.multiply.outer([1.0, 3.0], np.ones((points, points)))
+    ring = np.multiply.outer([0.5, 0.25], np.ones(radii))
+    spread = spread_to_pixels(counting, ring, plan)
+    np.testing.assert_allclose(spread[0], np.full((32, 32), 1.5), rtol=1e-6)
+    np.testing.assert_allclose(spread[1], np.full((32, 32), 3.25), rtol=1e-6)
