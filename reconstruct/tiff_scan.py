@@ -158,13 +158,7 @@ def read_energies(folder: Path) -> list[EnergyEntry]:
 
 def _entry(row: dict[str, str], unit: str, folder: Path) -> EnergyEntry:
     table, name = folder / ENERGIES_FILE, row["name"]
-    path = folder / name
-    if folder.resolve() not in path.resolve().parents:
-        message = f"{table}: {name!r} is outside the folder of the scan, and is not followed. Copy it there."
-        raise DataError(message)
-    if not path.exists():
-        message = f"{table}: names {name!r}, and there is no such file or folder beside it. Correct the name."
-        raise DataError(message)
+    path = _named(table, name)
     energy, notes = energy_ev_from(row[unit], name=f"{table}: the energy of {name!r}")
     if (unit == "energy_ev") != (number_from(row[unit]) == energy) and unit != "energy":
         message = (
@@ -180,6 +174,22 @@ def _entry(row: dict[str, str], unit: str, folder: Path) -> EnergyEntry:
         time_s=time if np.isfinite(time) else None,
         notes=(*(notes if unit == "energy" else ()), *missing),
     )
+
+
+def _named(table: Path, name: str) -> Path:
+    """File or folder that a table names, beside the table and nowhere else."""
+    path = table.parent / name
+    try:
+        is_inside, is_there = table.parent.resolve() in path.resolve().parents, path.exists()
+    except (OSError, ValueError):  # too long, or with a null character
+        is_inside, is_there = True, False
+    if not is_inside:
+        message = f"{table}: {name!r} is outside the folder of the scan, and is not followed. Copy it there."
+        raise DataError(message)
+    if not is_there:
+        message = f"{table}: names {name[:80]!r}, and there is no such file or folder beside it. Correct the name."
+        raise DataError(message)
+    return path
 
 
 def _angles_rad(path: Path, folder: Path, n_projections: int, overrides: Overrides) -> NDArray[np.float64]:

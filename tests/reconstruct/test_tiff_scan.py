@@ -124,6 +124,8 @@ def spoil_angles(text):
         (spoil_table("name,energy_ev\n7100eV,7.112"), r"'7100eV' is 7\.112 in the column 'energy_ev'\. Correct"),
         (spoil_table("name,energy_kev\n7100eV,7112"), r"'7100eV' is 7112 in the column 'energy_kev'"),
         (spoil_table("name,energy_ev\nnone,7112"), r"names 'none', and there is no such file or folder"),
+        (spoil_table("name,energy_ev\na\0b,7112"), r"names 'a\\x00b', and there is no such file or folder"),
+        (spoil_table(f"name,energy_ev\n{'a' * 5000},7112"), "names 'aaa.*', and there is no such file or folder"),
         (spoil_table("name,energy_ev\n../scan,7112"), r"'\.\./scan' is outside the folder of the scan"),
         (spoil_table("name,energy_ev\n/etc,7112"), r"'/etc' is outside the folder of the scan"),
         (
