@@ -297,8 +297,12 @@ def in_mev(table):
     return table * [1e-6, 1]
 
 
-def not_normalised(table):
-    return table * [1, 3.7] + [0, 0.4]
+def raw_and_short(table):
+    return table[(table[:, 0] > 7105) & (table[:, 0] < 7150)] * [1, 0.5] + [0, 0.4]
+
+
+def upside_down(table):
+    return table * [1, -1]
 
 
 def descending(table):
@@ -312,7 +316,8 @@ def flat_line(table):
 REFERENCES = {
     "does not cover": (without_high_energies, ["LiFePO4", "7149", "7180.00 eV", "does not extrapolate"]),
     "in MeV": (in_mev, ["edited.csv", "neither", "eV", "keV"]),
-    "not normalised": (not_normalised, ["LiFePO4", "edited.csv", "normalise it"]),
+    "not normalised": (raw_and_short, ["LiFePO4", "edited.csv", "give a normalised spectrum"]),
+    "upside down": (upside_down, ["LiFePO4", "edited.csv", "Choose the column"]),
     "descending": (descending, ["edited.csv", "increasing", "Sort"]),
     "no edge": (flat_line, ["edited.csv", "no absorption edge"]),
 }
@@ -690,7 +695,7 @@ def test_info_as_json_is_valid_json_even_of_counts_that_are_not(command, scan_co
     ("words", "named"),
     [
         (["--preset", "large"], ["'large'", "small"]),
-        (["--format", "tiff"], ["'tiff'", "fxi"]),
+        (["--format", "scroll"], ["'scroll'", "fxi"]),
         (["--seed", "-1"], ["seed -1"]),
         (["--photons", "-5"], ["photons"]),
         (["--disturb", "jitter_px"], ["--disturb", "NAME=VALUE"]),
