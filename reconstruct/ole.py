@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import olefile  # type: ignore[import-untyped]
+import olefile
 from numpy.typing import DTypeLike, NDArray
 
 from xanesmap.errors import DataError

@@ -28,7 +28,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
 
 
 @_compiled
-def fit_voxels(spectra, model, covariance, result, start, stop):  # type: ignore[no-untyped-def]
+def fit_voxels(spectra, model, covariance, result, start, stop):
     """Fit the voxels from `start` to `stop`.
 
     Parameters
@@ -60,7 +60,7 @@ def fit_voxels(spectra, model, covariance, result, start, stop):  # type: ignore
 
 
 @_compiled
-def _solve(spectra, model, coefficients, first, last):  # type: ignore[no-untyped-def]
+def _solve(spectra, model, coefficients, first, last):
     n_energies = len(spectra)
     paired = n_energies - n_energies % 4
     for column in range(len(coefficients)):
@@ -84,7 +84,7 @@ def _solve(spectra, model, coefficients, first, last):  # type: ignore[no-untype
 
 
 @_compiled
-def _sum_squares(spectra, coefficients, model, sums, first, last):  # type: ignore[no-untyped-def]
+def _sum_squares(spectra, coefficients, model, sums, first, last):
     """Sum the squared residuals themselves: y'y - b'A'y has no digits left in float32 when the fit is good."""
     sums[:] = 0
     plain, weighted, squares, residual_a, residual_b = sums[0], sums[1], sums[2], sums[3], sums[4]
@@ -111,7 +111,7 @@ def _sum_squares(spectra, coefficients, model, sums, first, last):  # type: igno
 
 
 @_compiled
-def _subtract_columns(spectra, coefficients, design, energy, out, first, last):  # type: ignore[no-untyped-def]
+def _subtract_columns(spectra, coefficients, design, energy, out, first, last):
     """Fill in the residuals of one energy, the first three or four columns at once."""
     data, row_a = spectra[energy][first:last], coefficients[0][first:last]
     a = design[energy, 0]
@@ -136,7 +136,7 @@ def _subtract_columns(spectra, coefficients, design, energy, out, first, last): 
 
 
 @_compiled
-def _fill_fraction(result, sums, first, last):  # type: ignore[no-untyped-def]
+def _fill_fraction(result, sums, first, last):
     """Fill in the amount, and the fractions where it is positive; NaN elsewhere, for there is no fraction."""
     amount, inverse = result.amount[first:last], sums[6]
     amount[:] = result.coefficients[0][first:last]
@@ -150,7 +150,7 @@ def _fill_fraction(result, sums, first, last):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _fill_sigma(model, covariance, result, sums, first, last):  # type: ignore[no-untyped-def]
+def _fill_sigma(model, covariance, result, sums, first, last):
     """Fill in the standard deviations of the fractions as they stand; `fraction_and_sigma` explains them."""
     dtype = sums.dtype
     scatter, own, rows, total, inverse = sums[1], sums[3], sums[4], sums[5], sums[6]
@@ -171,7 +171,7 @@ def _fill_sigma(model, covariance, result, sums, first, last):  # type: ignore[n
 
 
 @_compiled
-def _fill_r_factor(result, sums, first, last):  # type: ignore[no-untyped-def]
+def _fill_r_factor(result, sums, first, last):
     plain, inverse, r_factor = sums[0], sums[6], result.r_factor[first:last]
     _invert_positive(sums[2][: last - first], inverse)
     for v in range(last - first):
@@ -179,20 +179,20 @@ def _fill_r_factor(result, sums, first, last):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _invert_positive(values, inverse):  # type: ignore[no-untyped-def]
+def _invert_positive(values, inverse):
     floor, one, missing = _smallest(values), values.dtype.type(1), values.dtype.type(np.nan)
     for v in range(len(values)):
         inverse[v] = one / values[v] if values[v] > floor else missing
 
 
 @_compiled
-def _smallest(values):  # type: ignore[no-untyped-def]
+def _smallest(values):
     """Return what counts as zero: the square root of the smallest normal number, below which squares vanish."""
     return values.dtype.type(1e-19) if values.itemsize == 4 else values.dtype.type(1.5e-154)
 
 
 @_compiled
-def _spread(values, row, first, last):  # type: ignore[no-untyped-def]
+def _spread(values, row, first, last):
     if len(values) == 1:
         row[:] = values[0]
     else:
@@ -200,7 +200,7 @@ def _spread(values, row, first, last):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _constrain(model, coefficients, plain, first, last):  # type: ignore[no-untyped-def]
+def _constrain(model, coefficients, plain, first, last):
     """Move coefficients to the non-negative solution, and add what that costs to the squared residuals."""
     n_phases = len(model.curvature)
     index, count = _find_negative(coefficients, n_phases, first, last)
@@ -227,7 +227,7 @@ def _constrain(model, coefficients, plain, first, last):  # type: ignore[no-unty
 
 
 @_compiled
-def _find_negative(coefficients, n_phases, first, last):  # type: ignore[no-untyped-def]
+def _find_negative(coefficients, n_phases, first, last):
     index, count = np.empty(last - first, np.int64), 0
     lowest = np.zeros(last - first, coefficients.dtype)
     for phase in range(n_phases):
@@ -239,7 +239,7 @@ def _find_negative(coefficients, n_phases, first, last):  # type: ignore[no-unty
 
 
 @_compiled
-def _choose_active_set(model, work, n_phases):  # type: ignore[no-untyped-def]
+def _choose_active_set(model, work, n_phases):
     """Find the change of the amounts for the set that meets the Karush-Kuhn-Tucker conditions.
 
     Rows of `work`: free amounts, change (the result), conditions, best and present violation. Rounding can leave
@@ -263,7 +263,7 @@ def _choose_active_set(model, work, n_phases):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _combine(factors, rows, out):  # type: ignore[no-untyped-def]
+def _combine(factors, rows, out):
     first, row = factors[0], rows[0]
     for i in range(len(out)):
         out[i] = first * row[i]
@@ -273,7 +273,7 @@ def _combine(factors, rows, out):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _replace_where_positive(change, gain, kept, condition, free):  # type: ignore[no-untyped-def]
+def _replace_where_positive(change, gain, kept, condition, free):
     zero = change.dtype.type(0)
     for i in range(len(change)):
         new = kept * max(condition[i], zero) - free[i]
@@ -281,19 +281,19 @@ def _replace_where_positive(change, gain, kept, condition, free):  # type: ignor
 
 
 @_compiled
-def _add_scaled(factor, row, out):  # type: ignore[no-untyped-def]
+def _add_scaled(factor, row, out):
     for i in range(len(row)):
         out[i] += factor * row[i]
 
 
 @_compiled
-def _lower(limit, values):  # type: ignore[no-untyped-def]
+def _lower(limit, values):
     for i in range(len(limit)):
         limit[i] = min(limit[i], values[i])
 
 
 @_compiled
-def _raise_to_zero(values):  # type: ignore[no-untyped-def]
+def _raise_to_zero(values):
     """Remove what rounding leaves below zero; NaN passes through."""
     zero = values.dtype.type(0)
     for i in range(len(values)):
@@ -301,12 +301,12 @@ def _raise_to_zero(values):  # type: ignore[no-untyped-def]
 
 
 @_compiled
-def _gather(values, index, out):  # type: ignore[no-untyped-def]
+def _gather(values, index, out):
     for i in range(len(out)):
         out[i] = values[index[i]]
 
 
 @_compiled
-def _scatter_add(values, index, out):  # type: ignore[no-untyped-def]
+def _scatter_add(values, index, out):
     for i in range(len(values)):
         out[index[i]] += values[i]

@@ -67,7 +67,7 @@ def _common(
 def simulate(
     out: Annotated[Path, typer.Argument(help="Folder for the scan; the truth goes to its subfolder truth/.")],
     preset: Annotated[str, typer.Option(help="small, seed-like or rough (everything wrong at once).")] = "small",
-    format: Annotated[str, typer.Option(help="File layout: fxi, dataexchange or nxtomo.")] = "fxi",
+    format: Annotated[str, typer.Option(help="File layout: fxi, dataexchange, nxtomo or tiff.")] = "fxi",
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
     photons: Annotated[float | None, typer.Option(help="Photons per pixel and frame.")] = None,
     disturb: Annotated[
@@ -126,7 +126,7 @@ def info(
 def convert(
     scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
     out: Annotated[Path, typer.Argument(help="Folder for the converted scan, new or empty.")],
-    format: Annotated[str, typer.Option(help="dataexchange, nxtomo or fxi.")] = "dataexchange",
+    format: Annotated[str, typer.Option(help="dataexchange, nxtomo, tiff or fxi.")] = "dataexchange",
     sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
     pixel_size_nm: Annotated[float | None, typer.Option(help="Pixel size in the sample to record, nm.")] = None,
 ) -> None:
