@@ -34,8 +34,8 @@ def test_threshold_of_a_small_sphere_without_a_plateau_is_near_half_its_step():
     assert mask_threshold(smoothed) == pytest.approx(STEP / 2, rel=0.12)
 
 
-@pytest.mark.parametrize("seed", range(6))
-@pytest.mark.parametrize("radius", [6.0, 9.0, 14.0])
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("radius", [6.0, 9.0])
 def test_threshold_in_strong_noise_is_near_half_a_step_or_none(radius, seed):
     smoothed = smooth_amount(blurred_sphere(blur=2.0, noise=STEP, radius=radius, seed=seed), smoothing_px=1.0)
     threshold = mask_threshold(smoothed)
@@ -63,11 +63,11 @@ def test_threshold_scales_with_the_unit_and_follows_an_offset():
 def test_threshold_does_not_depend_on_which_voxels_are_drawn():
     amount = smooth_amount(blurred_sphere(blur=1.0, noise=0.1 * STEP), smoothing_px=1.0)
     many = np.tile(amount, (3, 1, 1))  # more than are drawn
-    found = [mask_threshold(many, seed=seed) for seed in range(3)]
+    found = [mask_threshold(many, seed=seed) for seed in range(2)]
     np.testing.assert_allclose(found, found[0], rtol=0.01)
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(3))
 def test_noise_alone_has_no_threshold(seed):
     noise = np.random.default_rng(seed).normal(0, 0.05, (20, 30, 30)).astype(np.float32)
     assert mask_threshold(noise) is None
