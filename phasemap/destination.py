@@ -100,7 +100,7 @@ def _check_existing(out: Path, *, overwrite: bool) -> None:
         message = f"cannot write result '{out}': it is a file; choose another path"
         raise DataError(message)
     if not overwrite:
-        message = f"result '{out}' exists already; choose another path, or ask for it to be overwritten"
+        message = f"result '{out}' exists already; choose another path, or give --overwrite (overwrite=True)"
         raise DataError(message)
     if own_attributes(out) is None and any(out.iterdir()):
         message = f"folder '{out}' is not a result of xanesmap and will not be overwritten; choose another path"
@@ -170,7 +170,7 @@ def check_space(out: Path, n_bytes: int) -> None:
     if free < n_bytes:
         message = (
             f"result '{out}' may need {_gigabytes(n_bytes)}, but {_gigabytes(free)} are free in "
-            f"'{out.parent}'; free some space, choose another disk, or do not keep mu"
+            f"'{out.parent}'; free some space, choose another disk, or give --no-keep-mu (keep_mu=False)"
         )
         raise DataError(message)
 
@@ -236,7 +236,7 @@ def writing(out: Path, n_bytes: int) -> Iterator[None]:
             message = (
                 f"the disk is full while writing result '{out}' (it may need {_gigabytes(n_bytes)}, "
                 f"{_gigabytes(shutil.disk_usage(out.parent).free)} are free now); free some space, choose "
-                "another disk, or do not keep mu"
+                "another disk, or give --no-keep-mu (keep_mu=False)"
             )
             raise DataError(message) from error
         if error.errno in _FORBIDDEN:
