@@ -23,7 +23,9 @@ MAX_LINKS = 16
 MAX_CHUNK_BYTES = 2**28
 """A chunk is read whole: larger ones make reading a few rows cost more than the rows."""
 
-MAX_TEXT_BYTES = 2**16
+MAX_TEXT = 500
+"""Longest text that is taken for a number, a unit or a time, in characters."""
+
 MAX_VECTOR = 10**6
 """Longest list of energies or angles that is read."""
 
@@ -140,14 +142,18 @@ def read_scalar(file: h5py.File, name: str, *, path: Path) -> Any:
     """
     found = find_dataset(file, name, path=path)
     size = 0 if found.shape is None else math.prod(found.shape)
-    if size != 1 or found.dtype.itemsize > MAX_TEXT_BYTES:
+    if size != 1 or found.dtype.itemsize > 4 * MAX_TEXT:
         message = (
             f"{path}: dataset '{name}' holds {size} values ({found.dtype}) where one is expected. "
             "Export one file per energy."
         )
         raise DataError(message)
     value = np.asarray(found[()]).reshape(()).item()
-    return value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+    value = value.decode("utf-8", errors="replace") if isinstance(value, bytes) else value
+    if isinstance(value, str) and len(value) > MAX_TEXT:
+        message = f"{path}: dataset '{name}' holds a text of {len(value)} characters where one value is expected. "
+        raise DataError(message + "Correct it in the file.")
+    return value
 
 
 def read_vector(file: h5py.File, name: str, *, path: Path) -> NDArray[np.float64]:
@@ -211,7 +217,7 @@ def read_attribute(found: h5py.Group | h5py.Dataset, name: str) -> str | None:
     Returns
     -------
     The text without blanks at its ends; of a number its digits; None where there is no such attribute, or it holds
-    no single value.
+    no single value, or a text too long to be a unit.
     """
     if name not in found.attrs:
         return None
@@ -221,8 +227,8 @@ def read_attribute(found: h5py.Group | h5py.Dataset, name: str) -> str | None:
         return None
     if value.size != 1:
         return None
-    text = value[0]
-    return (text.decode("utf-8", errors="replace") if isinstance(text, bytes) else str(text)).strip()
+    text = value[0].decode("utf-8", errors="replace") if isinstance(value[0], bytes) else str(value[0])
+    return text.strip() if len(text) <= MAX_TEXT else None
 
 
 def _follow(group: h5py.Group, name: str, *, path: Path, asked: str, links: list[str]) -> Any:

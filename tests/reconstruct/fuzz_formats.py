@@ -260,7 +260,7 @@ def mutate(folder, format, seed):
             done.append(mutation.__name__)
             if mutation in (truncate, flip_bytes, no_hdf5):
                 break  # nothing more can be written into such a file
-        except (OSError, KeyError, RuntimeError, ValueError, IndexError, TypeError):
+        except (OSError, KeyError, RuntimeError, ValueError, IndexError, TypeError, MemoryError):
             break  # what is damaged already may not take a second damage
     return path, done
 

@@ -142,7 +142,7 @@ def test_single_values_are_read_as_numbers_or_text(tmp_path, stored, expected):
         assert read_scalar(file, "value", path=path) == expected
 
 
-@pytest.mark.parametrize("stored", [np.zeros(0), np.zeros(2), h5py.Empty("f8")])
+@pytest.mark.parametrize("stored", [np.zeros(0), np.zeros(2), h5py.Empty("f8"), "x" * 501, b"x" * 5000])
 def test_several_values_or_none_are_refused_where_one_is_expected(tmp_path, stored):
     path = write(tmp_path / "a.h5", value=stored)
     with open_hdf5(path) as file, pytest.raises(DataError, match="where one is expected"):
@@ -228,7 +228,14 @@ def test_something_else_is_no_list_of_numbers(tmp_path, stored):
 
 @pytest.mark.parametrize(
     ("stored", "text"),
-    [("keV", "keV"), (b"deg ", "deg"), (np.array(["um"], dtype="S2"), "um"), (3.5, "3.5"), (np.zeros(3), None)],
+    [
+        ("keV", "keV"),
+        (b"deg ", "deg"),
+        (np.array(["um"], dtype="S2"), "um"),
+        (3.5, "3.5"),
+        (np.zeros(3), None),
+        ("x" * 501, None),
+    ],
 )
 def test_attributes_are_read_as_text(tmp_path, stored, text):
     path = write(tmp_path / "a.h5", value=1.0)
