@@ -2,8 +2,8 @@
 
 Run as `python benchmarks/main_job.py`. It simulates scans in a temporary folder, maps each in a process of its own and
 prints the time of every stage, voxels times energies per second, and the peak memory with and without what Python
-takes before the job begins. It exits with 1 if a job given a memory budget takes more than 1.3 times that budget, or
-if a preset needs more than 3 GB in all.
+takes before the job begins. It exits with 1 if the peak of a job given a memory budget is above 1.3 times that budget
+and 0.3 GB for Python and the libraries, or if a preset needs more than 3 GB in all.
 """
 
 import argparse
@@ -23,6 +23,7 @@ from rich.table import Table
 # The program is imported in child processes only: on Linux the peak memory of a child begins with that of its parent.
 
 MOST_BUDGETS = 1.3
+LIBRARIES_GB = 0.3
 MOST_GB = 3.0
 STAGES = ("Centre and noise", "Reconstruct and fit", "Mask and phases", "Write result")
 WIDE = {"n_columns": 256, "n_rows": 96, "n_angles": 181, "supersampling": 1}
@@ -41,7 +42,7 @@ class Case:
 CASES = (
     Case("small", "small"),
     Case("seed-like", "seed-like"),
-    Case("wide", "small", budgets=("200MB", "500MB", "1GB", "2GB"), overrides=WIDE),
+    Case("wide", "small", budgets=("300MB", "1GB", "2GB"), overrides=WIDE),
 )
 
 
@@ -56,13 +57,17 @@ def main() -> int:
     if arguments.child:
         print(json.dumps(run_child(**json.loads(arguments.child))))
         return 0
-    table = Table("scan", "budget", *STAGES, "total", "M voxel energies/s", "peak", "of the job", "x budget")
+    table = Table("scan", "budget", *STAGES, "total", "M voxel energies/s", "before", "peak", "x budget")
     passed = True
     for case in CASES:
         if arguments.only in (None, case.name):
             passed &= run_case(case, table, engine=arguments.engine, threads=arguments.threads)
     Console(width=150).print(table)
-    print("passed" if passed else f"FAILED: wanted <= {MOST_BUDGETS:g} x budget, and <= {MOST_GB:g} GB for presets")
+    print(
+        "passed"
+        if passed
+        else f"FAILED: wanted <= {MOST_BUDGETS:g} x budget + {LIBRARIES_GB:g} GB, and <= {MOST_GB:g} GB for presets"
+    )
     return 0 if passed else 1
 
 
@@ -74,15 +79,15 @@ def run_case(case: Case, table: Table, *, engine: str, threads: int | None) -> b
         in_child(step="simulate", scan=scan, preset=case.preset, overrides=case.overrides)
         for budget in case.budgets:
             found = in_child(step="map", scan=scan, memory=budget, engine=engine, threads=threads)
-            seconds, job_gb = found["seconds"], found["peak_gb"] - found["before_gb"]
+            seconds = found["seconds"]
             total = sum(seconds.values())
-            ratio = job_gb / found["budget_gb"]
+            ratio = (found["peak_gb"] - LIBRARIES_GB) / found["budget_gb"]
             passed &= ratio <= MOST_BUDGETS and (budget is not None or found["peak_gb"] <= MOST_GB)
             table.add_row(
                 case.name, budget or f"({found['budget_gb']:.1f} GB)",
                 *(f"{seconds[stage]:.1f} s ({seconds[stage] / total:.0%})" for stage in STAGES), f"{total:.1f} s",
-                f"{found['voxel_energies'] / total / 1e6:.1f}", f"{found['peak_gb']:.2f} GB", f"{job_gb:.2f} GB",
-                f"{ratio:.2f}",
+                f"{found['voxel_energies'] / total / 1e6:.1f}", f"{found['before_gb']:.2f} GB",
+                f"{found['peak_gb']:.2f} GB", f"{ratio:.2f}",
             )  # fmt: skip
     return passed
 
