@@ -424,7 +424,7 @@ def test_an_existing_result_is_not_overwritten_unasked(tmp_path):
     out = tmp_path / "r.zarr"
     write_result(out)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    with pytest.raises(DataError, match=r"r.zarr' exists already; choose another path, or ask"):
+    with pytest.raises(DataError, match=r"r.zarr' exists already; choose another path, or give --overwrite"):
         make_writer(out)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
 
