@@ -177,7 +177,9 @@ def _references(
     if look_up(file, name, path=path) is None:
         return missing_frames(name, kind=kind, like=projections, notes=notes)
     images = find_dataset(file, name, path=path)
-    if projections.axes == (0, 1, 2) or len(images.shape or ()) != 3:
+    # Only a file that names its axes has them in another order; axes of length 1 are left to the general case.
+    named = len(projections.shape) == 3 and projections.axes != (0, 1, 2)
+    if not named or len(images.shape or ()) != 3:
         return reference_frames(file, name, kind=kind, like=projections, path=path, notes=notes)
     frames = StoredFrames(
         dataset=name, shape=images.shape, axes=projections.axes, runs=((0, images.shape[projections.axes[0]]),)

@@ -157,6 +157,16 @@ def test_axes_are_those_the_file_names(path):
     assert any("y:theta:x" in note for note in tomogram.notes)
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_extra_axis_of_length_1_is_ignored_and_told(path, axis):
+    (tomogram,) = open_dataexchange(write(path, [("exchange/data", np.expand_dims(counts()["data"], axis), {})]))
+    frames = tomogram.read_rows(1, 3)
+    np.testing.assert_array_equal(frames.projections, counts()["data"][:, 1:3])
+    np.testing.assert_array_equal(frames.flats, counts()["data_white"][:, 1:3])
+    np.testing.assert_array_equal(tomogram.read_projection(7), counts()["data"][7])
+    assert "'exchange/data' has an extra axis of length 1, which is ignored." in tomogram.notes
+
+
 @pytest.mark.parametrize("axes", ["x:y:energy:theta", "x:y:energy", None])
 def test_all_energies_of_a_mantis_file(path, axes):
     energies = np.array([7100.0, 7112.0, 7130.0])
