@@ -13,10 +13,10 @@ from xanesmap.reconstruct.scan import Scan
 
 _FLOAT = 4
 # Float maps per row besides mu: those of the fit for k phases are 3 k and these, then the slices of the energy at hand,
-# and what the compressor holds (measured).
+# and what the compressor holds (5 in one measurement, 16 rows of 512 x 512 voxels of noise).
 _FIT_MAPS = 5
 _PASSING_MAPS = 6
-# Float maps of the one row whose errors are being formed.
+# Float maps of the one row whose errors are being formed, counted generously.
 _ERROR_MAPS = 30
 # Bytes per projection pixel of the energy at hand: counts, attenuation, variance, sinogram and temporaries.
 _PROJECTION_BYTES = 28

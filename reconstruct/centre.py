@@ -21,7 +21,7 @@ _SUPPORT_SIGMA = 5.0
 _SUPPORT_SHARE = 0.08
 _SMOOTHING_PX = 2.0
 _MARGIN_PX = 3
-# Pixels from which the noise is told, known to a part in a thousand then.
+# Pixels from which the noise is told, known to 0.3 % then.
 _NOISE_PIXELS = 500_000
 # Error of the symmetry method, measured on discs cut by the field (96 to 288 columns, 121 to 361 angles): 0 to 0.75 px.
 _SYMMETRY_SIGMA_PX = 0.5

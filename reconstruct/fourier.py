@@ -187,7 +187,7 @@ def _transform(
     """Non-uniform transforms of type 1, `(pair, point)` to `(pair, y, x)`, or of type 2, the other way round."""
     sign, n_pairs = (1 if kind == 1 else -1), len(data)
     plan = finufft.Plan(kind, (n_u, n_u), n_pairs, _ACCURACY, sign, dtype="complex64", nthreads=threads, **_OPTIONS)
-    plan.setpts(*points)  # plan and points take 1 % of the time: not worth keeping
+    plan.setpts(*points)  # planning takes 6 % of the time at 96 columns, below 1 % from 512: not worth keeping
     result = plan.execute(np.ascontiguousarray(data))
     # finufft drops the leading axis of a single transform
     return np.asarray(result).reshape(n_pairs, *np.shape(result)[-2 if kind == 1 else -1 :])
@@ -222,7 +222,7 @@ def _axis_phase(angles_rad: FloatArray, length: int, n_u: int, *, centre: float)
     half = n_u // 2 - (n_u - 1) / 2
     angles = np.asarray(angles_rad, np.float64)[:, None]
     turns = scipy.fft.fftfreq(length) * (centre + half * (np.cos(angles) - np.sin(angles)))
-    # whole turns are taken off in double precision; single precision then does for sine and cosine, five times faster
+    # whole turns are taken off in double precision; single precision then does for sine and cosine
     radians = (2 * np.pi * (turns - np.rint(turns))).astype(np.float32)
     phase = np.empty(radians.shape, np.complex64)
     np.cos(radians, out=phase.real)
