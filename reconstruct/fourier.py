@@ -211,7 +211,7 @@ def _window(n_u: int) -> NDArray[np.float32]:
         length = scipy.fft.next_fast_len(length + 1)
     outside = np.maximum(margin - np.arange(length), np.arange(length) - (margin + n_u - 1)).clip(min=0)
     weight = np.cos(0.5 * np.pi * np.minimum(outside / margin, 1)) ** 2
-    return weight.astype(np.float32)
+    return np.asarray(weight, np.float32)
 
 
 def _axis_phase(angles_rad: FloatArray, length: int, n_u: int, *, centre: float) -> NDArray[np.complex64]:
