@@ -1,0 +1,79 @@
+"""Motion of whole energies against one another, solved for all energies at once.
+
+The components are made from all energies, so they follow when one energy is moved: the residual then shows only a part
+of the motion, for the image of one phase moved against that of the other only 2 % of it, and an update frame by frame
+would need hundreds of rounds. Here the answer of the components is part of the equations (variable projection; Golub
+and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973), doi:10.1137/0710036), for motion of the object along v, x and y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.reconstruct.matching import N_MOTIONS
+
+FloatArray = NDArray[np.floating[Any]]
+
+# Eigenvalues of the scaled normal matrix: 0 for the motion of all energies alike, from about 0.02 on for all others.
+_SMALLEST_EIGENVALUE = 1e-3
+
+
+def solve_rigid_motion(
+    normals: Sequence[FloatArray], rights: Sequence[FloatArray], *, spectra: FloatArray, damping: float = 0.0
+) -> NDArray[np.float64]:
+    """Motion of every energy that explains the residuals of all.
+
+    Parameters
+    ----------
+    normals
+        For each energy the products of its motion columns, from `match_energy`.
+    rights
+        For each energy their products with the residual.
+    spectra
+        `(energy, component)` weight of each component.
+    damping
+        Share of its curvature below which a motion is only partly followed, 0 to 1: what the residual hardly shows is
+        not to be trusted while frames are still far from their place.
+
+    Returns
+    -------
+    `(energy, 3)` motion along v, x and y, pixels, with mean 0 over the energies; at angle t a motion (x, y) shows in u
+    as `x cos t - y sin t`.
+    """
+    n_energies = len(spectra)
+    answers = _answers(np.asarray(spectra, np.float64))
+    size = N_MOTIONS * n_energies
+    matrix, vector = np.zeros((size, size)), np.zeros(size)
+    for answer, normal, right in zip(answers, normals, rights, strict=True):
+        matrix += answer.T @ normal @ answer
+        vector += answer.T @ right
+    motion: NDArray[np.float64] = _pseudo_solve(matrix, vector, damping=damping).reshape(N_MOTIONS, n_energies).T
+    motion -= motion.mean(axis=0)
+    return motion
+
+
+def _answers(spectra: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`(energy, column, motion of every energy)`: how much each component of an energy lags when energies move.
+
+    Moving energy F by t moves component j in the data by `b_Fj t`, and what is unmixed from all energies, seen at
+    energy E, by `P_EF b_Fj t` with the hat matrix P of the unmixing.
+    """
+    n_energies, n_components = spectra.shape
+    hat = spectra @ np.linalg.pinv(spectra)
+    lag = np.eye(n_energies)[:, None] * spectra[:, :, None] - hat[:, None] * spectra.T[None]  # (E, component, F)
+    answers = np.zeros((n_energies, N_MOTIONS, n_components, N_MOTIONS, n_energies))
+    for motion in range(N_MOTIONS):
+        answers[:, motion, :, motion] = lag
+    return answers.reshape(n_energies, N_MOTIONS * n_components, N_MOTIONS * n_energies)
+
+
+def _pseudo_solve(matrix: NDArray[np.float64], vector: NDArray[np.float64], *, damping: float) -> NDArray[np.float64]:
+    scale = 1 / np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+    values, vectors = np.linalg.eigh(matrix * scale[:, None] * scale)
+    inverse = np.where(values > _SMALLEST_EIGENVALUE, 1 / np.maximum(values, max(damping, _SMALLEST_EIGENVALUE)), 0.0)
+    solution: NDArray[np.float64] = scale * (vectors @ (inverse * (vectors.T @ (scale * vector))))
+    return solution

@@ -1,0 +1,148 @@
+"""Alignment of simulated scans with everything wrong at once, against their truth."""
+
+from functools import cache
+from tempfile import mkdtemp
+
+import numpy as np
+import pytest
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
+from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.reconstruct.alignment import align_projections
+from xanesmap.reconstruct.coarse_alignment import air_level
+from xanesmap.reconstruct.correction import attenuate
+from xanesmap.reconstruct.displacement import without_gauge
+from xanesmap.reconstruct.noise import estimate_noise
+from xanesmap.reconstruct.readers import open_scan
+from xanesmap.spectra.background import background_columns
+from xanesmap.spectra.reference import bundled_reference, sample_references
+from xanesmap.spectra.tied_background import tie_background
+
+STILL = {
+    "jitter_px": 0.0,
+    "drift_px": 0.0,
+    "centre_shift_px": 0.0,
+    "magnification_reference_ev": None,
+    "fixed_pattern_relative": 0.0,
+    "lamp_flicker_relative": 0.0,
+}
+
+
+@cache
+def simulated(seed=0, n_rows=40, n_columns=64, n_angles=60, *, still=False):
+    """Line integrals of a small scan, its angles, tied spectra and truth."""
+    scan = simulate_scan(
+        mkdtemp(),
+        preset="rough",
+        seed=seed,
+        n_rows=n_rows,
+        n_columns=n_columns,
+        n_angles=n_angles,
+        energies_ev=CHOSEN_ENERGIES_EV[::3],
+        disturbances=STILL if still else None,
+    )
+    tomograms = open_scan(scan.folder).tomograms
+    frames = [tomogram.read_rows(0, n_rows) for tomogram in tomograms]
+    projections = [attenuate(f, noise=estimate_noise(f.flats, f.darks)).values for f in frames]
+    energies = np.array([tomogram.energy_ev for tomogram in tomograms])
+    references = sample_references([bundled_reference("LFP"), bundled_reference("FP")], energies)
+    totals = np.array([(p - air_level(p)[:, None, None]).sum(dtype=np.float64) for p in projections])
+    spectra = tie_background(totals, references, background_columns(energies)).T
+    return projections, [np.asarray(t.angles_rad) for t in tomograms], spectra, scan.truth
+
+
+@cache
+def aligned(seed=0, n_rows=40, n_columns=64):
+    projections, angles, spectra, truth = simulated(seed, n_rows, n_columns)
+    return align_projections(projections, angles, spectra=spectra, magnification=truth.magnification)
+
+
+def left(alignment, truth, angles):
+    """`(energy, angle, 2)` misalignment, pixels, where frames were kept."""
+    difference = without_gauge(alignment.displacement_px - truth.displacement_px, angles)
+    return difference[alignment.kept]
+
+
+@pytest.mark.parametrize(("seed", "shape"), [(0, (40, 64)), (3, (35, 71))])
+def test_scan_with_everything_wrong_is_aligned_to_its_noise(seed, shape):
+    _, angles, _, truth = simulated(seed, *shape)
+    alignment = aligned(seed, *shape)
+    error = left(alignment, truth, angles)
+    expected = np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2))
+    assert alignment.kept.mean() > 0.98
+    # The standard errors hold the noise of the frame itself; the prediction, made of few frames here, adds as much
+    # again. A scan of this size starts 1.5 px off.
+    np.testing.assert_array_less(np.sqrt(np.mean(error**2, axis=0)), 1.5 * expected)
+
+
+def test_a_still_scan_is_moved_by_its_noise_only():
+    projections, angles, spectra, truth = simulated(still=True)
+    alignment = align_projections(projections, angles, spectra=spectra)
+    error = left(alignment, truth, angles)
+    expected = np.sqrt(np.mean(alignment.residual_px**2))
+    np.testing.assert_array_less(np.sqrt(np.mean(error**2, axis=0)), 1.5 * expected)
+    by_energy = without_gauge(alignment.displacement_px - truth.displacement_px, angles).mean(axis=1)
+    assert np.abs(by_energy).max() < expected
+
+
+def test_frames_that_show_something_else_are_left_out_and_do_not_bend_the_others():
+    projections, angles, spectra, truth = simulated()
+    spoiled = [frames.copy() for frames in projections]
+    spoiled[5][11] = 0.0
+    spoiled[7][30] = spoiled[7][30, ::-1, ::-1]
+    whole = aligned()
+    partly = align_projections(spoiled, angles, spectra=spectra, magnification=truth.magnification)
+    assert not partly.kept[5, 11]
+    assert not partly.kept[7, 30]
+    both = partly.kept & whole.kept
+    moved = without_gauge(partly.displacement_px - whole.displacement_px, angles)[both]
+    # the noise of two frames of some 480, and where the rounds stopped, is all that may differ
+    assert np.sqrt(np.mean(moved**2)) < 0.5 * np.sqrt(np.mean(whole.residual_px**2))
+
+
+def test_energies_may_have_angles_of_their_own():
+    projections, angles, spectra, truth = simulated()
+    kept = [np.arange(len(a)) != (index % 2) for index, a in enumerate(angles)]
+    alignment = align_projections(
+        [p[k] for p, k in zip(projections, kept, strict=True)],
+        [a[k] for a, k in zip(angles, kept, strict=True)],
+        spectra=spectra,
+        magnification=truth.magnification,
+    )
+    true = np.stack([d[k] for d, k in zip(truth.displacement_px, kept, strict=True)])
+    error = without_gauge(alignment.displacement_px - true, [a[k] for a, k in zip(angles, kept, strict=True)])
+    expected = np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2))
+    assert np.sqrt(np.mean(error[alignment.kept] ** 2)) < 1.5 * expected
+
+
+def test_progress_tells_every_round():
+    projections, angles, spectra, _ = simulated()
+    rounds = []
+    align_projections(
+        projections,
+        angles,
+        spectra=spectra,
+        max_rounds=2,
+        round_done=lambda done, total, _: rounds.append((done, total)),
+    )
+    assert rounds == [(1, 2), (2, 2)]
+
+
+def test_an_energy_of_another_object_is_refused():
+    projections, angles, spectra, _ = simulated()
+    other = [*projections[:4], np.ascontiguousarray(projections[4][:, ::-1, ::-1]), *projections[5:]]
+    with pytest.raises(DataError, match="energy number 5 differs most"):
+        align_projections(other, angles, spectra=spectra)
+
+
+def test_one_angle_is_refused():
+    projections, angles, spectra, _ = simulated()
+    with pytest.raises(DataError, match="needs 8 or more"):
+        align_projections([p[:1] for p in projections], [a[:1] for a in angles], spectra=spectra)
+
+
+def test_angles_of_other_frames_are_refused():
+    projections, angles, spectra, _ = simulated()
+    with pytest.raises(DataError, match="one angle each"):
+        align_projections(projections, [a[:-1] for a in angles], spectra=spectra)
