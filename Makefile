@@ -47,6 +47,7 @@ check: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/fit_speed.py
 	$(BIN)/python benchmarks/reconstruction_speed.py
+	$(BIN)/python benchmarks/reader_speed.py
 	$(BIN)/python benchmarks/main_job.py
 
 wheel: $(STAMP)

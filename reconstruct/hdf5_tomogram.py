@@ -1,7 +1,7 @@
 """A tomogram whose frames are parts of HDF5 datasets, opened for its metadata only and read by detector rows."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5
+from xanesmap.reconstruct.checked_datasets import CheckedDatasets
+from xanesmap.reconstruct.hdf5 import open_hdf5
 from xanesmap.reconstruct.scan import CountArray, Frames
 
 ALL = slice(None)
@@ -102,6 +103,7 @@ class Hdf5Tomogram:
     pixel_size_nm: float | None
     time_s: float | None
     notes: tuple[str, ...]
+    _checked: CheckedDatasets = field(default_factory=CheckedDatasets, init=False, repr=False)
 
     @property
     def n_rows(self) -> int:
@@ -147,7 +149,8 @@ class Hdf5Tomogram:
             raise DataError(message)
         sources = (self.projections, self.flats, self.darks)
         with open_hdf5(self.source) as file:
-            blocks = [self._read(file, frames, slice(start, stop)) for frames in sources]
+            images = self._find_all(file, sources)
+            blocks = [_read(images, frames, slice(start, stop)) for frames in sources]
         return Frames(
             projections=blocks[0],
             flats=blocks[1],
@@ -170,7 +173,8 @@ class Hdf5Tomogram:
             A file that cannot be read or has changed since it was opened.
         """
         with open_hdf5(self.source) as file:
-            return self._read(file, self.flats, ALL), self._read(file, self.darks, ALL)
+            images = self._find_all(file, (self.flats, self.darks))
+            return _read(images, self.flats, ALL), _read(images, self.darks, ALL)
 
     def read_projection(self, index: int) -> CountArray:
         """Read one raw projection.
@@ -197,8 +201,13 @@ class Hdf5Tomogram:
             images = self._find(file, self.projections)
             return np.asarray(_read_run(images, self.projections, (number, number + 1), ALL)[0])  # (v, u)
 
+    def _find_all(self, file: h5py.File, sources: Sequence[FrameSource]) -> dict[str, h5py.Dataset]:
+        """Datasets by name, each found once: NXtomo keeps frames of all kinds in one."""
+        stored = {frames.dataset: frames for frames in sources if isinstance(frames, StoredFrames)}
+        return {name: self._find(file, frames) for name, frames in stored.items()}
+
     def _find(self, file: h5py.File, frames: StoredFrames) -> h5py.Dataset:
-        images = find_dataset(file, frames.dataset, path=self.source)
+        images = self._checked.find(file, frames.dataset, path=self.source)
         if images.shape != frames.shape:
             message = (
                 f"{self.source}: dataset '{frames.dataset}' has shape {images.shape} where {frames.shape} was there "
@@ -206,13 +215,6 @@ class Hdf5Tomogram:
             )
             raise DataError(message)
         return images
-
-    def _read(self, file: h5py.File, frames: FrameSource, rows: slice) -> CountArray:
-        if isinstance(frames, UniformFrame):
-            n_rows, n_columns = frames.frame_shape
-            start, stop, _ = rows.indices(n_rows)
-            return np.full((1, stop - start, n_columns), frames.value, dtype=np.float32)
-        return read_frames(self._find(file, frames), frames, rows)
 
 
 def read_frames(images: h5py.Dataset, frames: StoredFrames, rows: slice) -> CountArray:
@@ -251,6 +253,14 @@ def runs_of(numbers: Sequence[int] | NDArray[np.int_]) -> tuple[tuple[int, int],
         return ()
     breaks = np.flatnonzero(np.diff(sorted_numbers) != 1) + 1
     return tuple((int(run[0]), int(run[-1]) + 1) for run in np.split(sorted_numbers, breaks))
+
+
+def _read(images: Mapping[str, h5py.Dataset], frames: FrameSource, rows: slice) -> CountArray:
+    if isinstance(frames, UniformFrame):
+        n_rows, n_columns = frames.frame_shape
+        start, stop, _ = rows.indices(n_rows)
+        return np.full((1, stop - start, n_columns), frames.value, dtype=np.float32)
+    return read_frames(images[frames.dataset], frames, rows)
 
 
 def _read_run(images: h5py.Dataset, frames: StoredFrames, run: tuple[int, int], rows: slice) -> CountArray:

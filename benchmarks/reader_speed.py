@@ -1,0 +1,148 @@
+"""Speed of reading a scan in slabs of detector rows, as a multiple of plain h5py reading the same bytes.
+
+Run as `python benchmarks/reader_speed.py`. It prints a table and exits with 1 if a slab of at least 8 MB of an HDF5
+file is read at less than 0.7 times the speed of h5py, which opens the file once per slab as the readers do, and reads
+the same rows of projections, flats and darks. TIFF files are compared with tifffile decoding every page, and are shown
+only. Both sides read in turns what the machine holds in memory, and the best of several rounds counts, so that other
+work on the machine hits both alike.
+"""
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import h5py
+import numpy as np
+import tifffile
+from rich.console import Console
+from rich.table import Table
+
+from xanesmap.reconstruct.array_tomogram import ArrayTomogram
+from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.scan import Tomogram
+from xanesmap.reconstruct.scan_writer import WrittenFormat, scan_file_name, write_tomogram
+
+LEAST_SPEED = 0.7
+LEAST_BYTES = 8_000_000
+N_ANGLES, N_FLATS, N_DARKS = 181, 10, 10
+SHAPE = (256, 1024)  # (v, u)
+SLAB_ROWS = (8, 24, 64, 256)
+
+Reading = tuple[str, slice]
+DATASETS: dict[str, tuple[Reading, Reading, Reading]] = {
+    "fxi": tuple((name, slice(None)) for name in ("img_tomo", "img_bkg", "img_dark")),
+    "dataexchange": tuple((f"exchange/{name}", slice(None)) for name in ("data", "data_white", "data_dark")),
+    "nxtomo": (
+        ("entry/instrument/detector/data", slice(N_DARKS + N_FLATS, None)),
+        ("entry/instrument/detector/data", slice(N_DARKS, N_DARKS + N_FLATS)),
+        ("entry/instrument/detector/data", slice(0, N_DARKS)),
+    ),
+}
+"""Where plain h5py finds projections, flats and darks: dataset and frames."""
+
+
+def main() -> int:
+    """Run all cases; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    arguments = parser.parse_args()
+    table = Table("layout", "rows", "MB", "xanesmap ms", "plain ms", "speed of plain")
+    passed = True
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path, plain in cases(Path(folder)):
+            tomogram = open_scan(path.parent if path.suffix == ".tif" else path).tomograms[0]
+            for n_rows in SLAB_ROWS:
+                ours, theirs = best_times(tomogram, partial(plain, path), n_rows=n_rows, rounds=arguments.rounds)
+                n_bytes = 2 * (N_ANGLES + N_FLATS + N_DARKS) * n_rows * SHAPE[1]
+                cells = (n_rows, f"{n_bytes / 1e6:.1f}", f"{1e3 * ours:.2f}", f"{1e3 * theirs:.2f}")
+                table.add_row(name, *map(str, cells), f"{theirs / ours:.2f}")
+                is_judged = path.suffix != ".tif" and n_bytes >= LEAST_BYTES
+                passed &= not is_judged or theirs / ours >= LEAST_SPEED
+    Console(width=120).print(table)
+    print("passed" if passed else f"FAILED: wanted {LEAST_SPEED:g} x plain h5py from {LEAST_BYTES:,} bytes")
+    return 0 if passed else 1
+
+
+def cases(folder: Path) -> list[tuple[str, Path, Callable[[Path, slice], object]]]:
+    """Files of one energy in each layout, and what reads their rows plainly."""
+    tomogram = noisy_tomogram()
+    found: list[tuple[str, Path, Callable[[Path, slice], object]]] = []
+    for format in DATASETS:
+        path = write_in(folder / format, tomogram, format)
+        found.append((format, path, partial(plain_rows, DATASETS[format])))
+    path = write_in(folder / "frame chunks", tomogram, "fxi")
+    in_frame_chunks(path)
+    found.append(("fxi, a chunk a frame", path, partial(plain_rows, DATASETS["fxi"])))
+    found.append(("tiff, many pages", write_in(folder / "tiff", tomogram, "tiff"), plain_pages))
+    return found
+
+
+def noisy_tomogram() -> ArrayTomogram:
+    """A tomogram in memory; what it shows does not matter for speed."""
+    rng = np.random.default_rng(0)
+    frames = (rng.integers(100, 4000, (number, *SHAPE), dtype=np.uint16) for number in (N_ANGLES, N_FLATS, N_DARKS))
+    projections, flats, darks = frames
+    return ArrayTomogram(
+        projections=projections,
+        flats=flats,
+        darks=darks,
+        energy_ev=7112.0,
+        angles_rad=np.deg2rad(np.arange(N_ANGLES, dtype=np.float64)),
+        pixel_size_nm=40.0,
+        time_s=1.7e9,
+    )
+
+
+def write_in(folder: Path, tomogram: Tomogram, format: WrittenFormat) -> Path:
+    """Write a tomogram into a folder of its own."""
+    folder.mkdir()
+    path = folder / scan_file_name(0, format=format)
+    write_tomogram(path, tomogram, format=format, index=0)
+    return path
+
+
+def in_frame_chunks(path: Path) -> None:
+    """Store the projections anew with one chunk per frame, as detectors write them."""
+    with h5py.File(path, "a") as file:
+        projections = file["img_tomo"][()]
+        del file["img_tomo"]
+        file.create_dataset("img_tomo", data=projections, chunks=(1, *SHAPE))
+
+
+def plain_rows(datasets: tuple[Reading, Reading, Reading], path: Path, rows: slice) -> list[np.ndarray]:
+    """Rows of projections, flats and darks as h5py gives them."""
+    with h5py.File(path) as file:
+        return [file[name][frames, rows] for name, frames in datasets]
+
+
+def plain_pages(path: Path, rows: slice) -> list[np.ndarray]:
+    """Rows of all pages of projections, flats and darks as tifffile gives them."""
+    stacks = []
+    for name in (path, path.with_name(f"{path.stem}_flat.tif"), path.with_name(f"{path.stem}_dark.tif")):
+        with tifffile.TiffFile(name) as file:
+            stacks.append(np.stack([page.asarray()[rows] for page in file.pages]))
+    return stacks
+
+
+def best_times(
+    tomogram: Tomogram, plain: Callable[[slice], object], *, n_rows: int, rounds: int
+) -> tuple[float, float]:
+    """Best time in s of a slab read through the tomogram and plainly, in turns; one round to warm up."""
+    best = [np.inf, np.inf]
+    starts = np.arange(rounds + 1) * n_rows % (tomogram.n_rows - n_rows + 1)
+    for number, first in enumerate(starts.tolist()):
+        jobs = (partial(tomogram.read_rows, first, first + n_rows), partial(plain, slice(first, first + n_rows)))
+        for which in (0, 1) if number % 2 else (1, 0):
+            start = time.perf_counter()
+            jobs[which]()
+            if number:
+                best[which] = min(best[which], time.perf_counter() - start)
+    return best[0], best[1]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
