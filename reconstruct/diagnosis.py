@@ -55,7 +55,7 @@ def _flat_problems(report: ScanReport) -> Iterable[Problem]:
         report,
         lambda row: not np.isfinite(row.flat_counts + row.projection_counts),
         "error",
-        "NaN or infinite counts",
+        "NaN, infinite or absurdly large counts",
         "Export the raw counts again, or leave these energies out.",
     )
     yield from _for_files(

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from xanesmap.reconstruct.correction import dead_pixels, lasting_saturation, saturated_pixels
 from xanesmap.reconstruct.diagnosis import with_problems
 from xanesmap.reconstruct.noise import estimate_noise
+from xanesmap.reconstruct.plausible_counts import plausible_or_nan
 from xanesmap.reconstruct.scan import CountArray, Scan, Tomogram
 from xanesmap.reconstruct.scan_report import EnergyReport, Problem, ScanReport
 
@@ -118,8 +119,8 @@ def _edges(level: str) -> tuple[tuple[str, float], ...]:
 
 
 def _inspect_tomogram(tomogram: Tomogram) -> EnergyReport:
-    flats, darks = tomogram.read_references()
-    projection = tomogram.read_projection(0)
+    flats, darks = (plausible_or_nan(frames) for frames in tomogram.read_references())
+    projection = plausible_or_nan(tomogram.read_projection(0))
     dark = darks.mean(axis=0, dtype=np.float32)
     light = flats.mean(axis=0, dtype=np.float32) - dark
     saturated = lasting_saturation(flats) | saturated_pixels(projection)

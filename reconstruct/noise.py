@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.stats import chi2
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct.plausible_counts import plausible_or_nan
 from xanesmap.reconstruct.scan import CountArray, FloatArray, Frames
 
 MIN_FLATS = 3
@@ -58,12 +59,12 @@ def estimate_noise(flats: CountArray, darks: CountArray) -> DetectorNoise | None
     Returns
     -------
     Noise of the detector; None with fewer than three flats, or where they do not scatter (copies,
-    placeholders).
+    placeholders), or where counts are NaN, infinite or absurdly large.
     """
     if flats.shape[0] < MIN_FLATS:
         return None
     step = 1 + flats.size // MAX_SAMPLES
-    flats, darks = flats[:, ::step], darks[:, ::step]
+    flats, darks = plausible_or_nan(flats[:, ::step]), plausible_or_nan(darks[:, ::step])
     read_variance = _robust_variance(darks.astype(np.float64), scale=1.0) if darks.shape[0] > 1 else 0.0
     signal = flats.astype(np.float64)
     signal -= np.median(darks, axis=0)
@@ -97,14 +98,14 @@ def estimate_noise_from_projections(frames: Frames) -> DetectorNoise:
     Raises
     ------
     DataError
-        The projections do not scatter, or hold no signal.
+        The projections do not scatter, or hold no signal, or counts that no detector delivers.
     """
-    darks = frames.darks
+    darks = plausible_or_nan(frames.darks)
     read_variance = _robust_variance(darks.astype(np.float64), scale=1.0) if darks.shape[0] > 1 else 0.0
     dark = np.median(darks, axis=0)
-    flat = np.median(frames.flats, axis=0) - dark
+    flat = np.median(plausible_or_nan(frames.flats), axis=0) - dark
     step = 1 + frames.projections.size // MAX_SAMPLES
-    signal = frames.projections[:, ::step].astype(np.float64)
+    signal = plausible_or_nan(frames.projections[:, ::step]).astype(np.float64)
     signal -= dark[::step]
     gain = _gain_from_differences(signal, flat[::step], read_variance)
     if not gain > 0:

@@ -179,7 +179,7 @@ def test_counts_that_are_no_numbers_are_told(tmp_path):
         file["img_bkg"] = flats
     report = report_on(tmp_path)
     assert report.problems[0].severity == "error"
-    assert report.problems[0].finding == "fly_scan_id_4.h5: NaN or infinite counts."
+    assert report.problems[0].finding == "fly_scan_id_4.h5: NaN, infinite or absurdly large counts."
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,18 @@ def test_a_single_energy_is_reported_and_not_ready_for_a_phase_map(tmp_path):
     assert np.isnan(single.energy_step_ev)
     assert single.problems[0].finding == "Only one energy."
     assert single.verdict.startswith("Not ready for a phase map")
+
+
+@pytest.mark.parametrize("dataset", ["img_tomo", "img_bkg", "img_dark"])
+@pytest.mark.parametrize(
+    ("dtype", "absurd"), [("f8", 1e308), ("f8", -1e308), ("f4", 3e38), ("f4", np.inf), ("f8", 1e19)]
+)
+def test_absurd_counts_are_an_error_of_the_report_and_raise_no_warning(tmp_path, dataset, dtype, absurd):
+    folder = write_scan(tmp_path)
+    with h5py.File(folder / "fly_scan_id_4.h5", "a") as file:
+        counts = file[dataset][()].astype(dtype)
+        counts[:, ::2] = absurd
+        del file[dataset]
+        file[dataset] = counts
+    findings = [problem.finding for problem in report_on(folder).problems if problem.severity == "error"]
+    assert "fly_scan_id_4.h5: NaN, infinite or absurdly large counts." in findings

@@ -124,3 +124,21 @@ def test_projections_without_noise_are_refused():
     )
     with pytest.raises(DataError, match=r"a\.h5: dataset 'projections' shows no noise"):
         estimate_noise_from_projections(frames)
+
+
+@pytest.mark.parametrize("absurd", [np.inf, -np.inf, np.nan, 1e308, -1e308, 1e19])
+@pytest.mark.parametrize("which", [0, 1])
+def test_counts_that_no_detector_delivers_give_none_and_no_warning(absurd, which):
+    stacks = [frames.astype(np.float64) for frames in references(np.random.default_rng(3), n_flats=5, gain=1.0)]
+    stacks[which][:, 5:50] = absurd
+    assert estimate_noise(*stacks) is None
+
+
+@pytest.mark.parametrize("absurd", [np.inf, 1e308, np.nan])
+@pytest.mark.parametrize("which", ["projections", "flats", "darks"])
+def test_projections_that_no_detector_delivers_are_refused_without_a_warning(absurd, which):
+    rng = np.random.default_rng(4)
+    stacks = {name: rng.poisson(900.0, (4, 6, 8)).astype(np.float64) for name in ("projections", "flats", "darks")}
+    stacks[which][:] = absurd
+    with pytest.raises(DataError, match="shows no noise"):
+        estimate_noise_from_projections(Frames(**stacks))
