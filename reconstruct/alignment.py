@@ -52,7 +52,10 @@ _LARGEST_STEP_PX = 2.0
 _LARGEST_MOTION_PX = 1.5
 _COMMON_PART = 0.6
 _PATTERN_ROUND = 4  # from this round on the fixed pattern is taken off
-_PATTERN_LENGTH_PX = 16.0  # wider structures of the mean residual may be the object's
+# Wider structures of the mean residual may be the object's. While the frames are moved they do no harm; taken off the
+# data for good they would carry chemistry.
+_PATTERN_LENGTH_PX = 16.0
+_FINAL_PATTERN_LENGTH_PX = 4.0
 # A frame is left out whose displacement is uncertain by this much, whose contrast is another than predicted, or that
 # differs from its prediction by far more than noise: by twice its standard deviation on average.
 _JUDGED_ROUND = 5
@@ -74,7 +77,7 @@ class _Stack:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _State:
-    """What a round starts from: `shifts` (angle, 2), `kept` (angle,), `patterns` (v, u) coefficients per energy."""
+    """What a round starts from: `shifts` (angle, 2), `kept` (angle,), `patterns` (v, u) per energy."""
 
     shifts: tuple[NDArray[np.float64], ...]
     kept: tuple[NDArray[np.bool_], ...]
@@ -226,8 +229,9 @@ def _unmix(
     shape = stack.coefficients[group[0]].shape
     unmixed = np.zeros((len(unmixing), *shape), np.float32)
     for index in group:
+        clean = np.asarray(stack.coefficients[index] - spline_coefficients(state.patterns[index]), np.float32)
         frames = undo_displacement(
-            stack.coefficients[index] - state.patterns[index],
+            clean,
             shift_px=state.shifts[index],
             magnification=stack.magnification[index],
         )
@@ -292,7 +296,9 @@ def _update(stack: _Stack, state: _State, matches: Sequence[EnergyMatch], *, num
     updated = _State(
         shifts=tuple(shift + step for shift, step in zip(state.shifts, steps, strict=True)),
         kept=tuple(_trusted(match) for match in matches) if judged else state.kept,
-        patterns=tuple(_pattern(match) for match in matches) if number >= _PATTERN_ROUND else state.patterns,
+        patterns=tuple(_fine(m.pattern, _PATTERN_LENGTH_PX) for m in matches)
+        if number >= _PATTERN_ROUND
+        else state.patterns,
         sigma=tuple(match.sigma_px for match in matches),
     )
     _require_frames(updated, matches)
@@ -324,10 +330,10 @@ def _with_common_part(stack: _Stack, steps: list[NDArray[np.float64]]) -> list[N
     return longer
 
 
-def _pattern(match: EnergyMatch) -> NDArray[np.float32]:
-    """Spline coefficients of the fixed pattern, less its wide structures."""
-    fine = match.pattern - gaussian_filter(match.pattern, _PATTERN_LENGTH_PX)
-    return spline_coefficients(fine)
+def _fine(pattern: NDArray[np.float32], length_px: float) -> NDArray[np.float32]:
+    """`(v, u)` fixed pattern, less its wide structures."""
+    fine: NDArray[np.float32] = pattern - gaussian_filter(pattern, length_px)
+    return fine
 
 
 def _trusted(match: EnergyMatch) -> NDArray[np.bool_]:
@@ -351,7 +357,7 @@ def _require_frames(state: _State, matches: Sequence[EnergyMatch]) -> None:
 
 
 def _result(stack: _Stack, state: _State) -> Alignment:
-    n_angles, n_columns = max(len(a) for a in stack.angles_rad), stack.coefficients[0].shape[2]
+    n_angles = max(len(a) for a in stack.angles_rad)
     shift = np.full((len(stack.angles_rad), n_angles, 2), np.nan)
     residual, kept = np.full(shift.shape[:2], np.nan), np.zeros(shift.shape[:2], bool)
     axis = np.empty(len(shift))
@@ -363,8 +369,8 @@ def _result(stack: _Stack, state: _State) -> Alignment:
     return Alignment(
         shift_px=shift,
         magnification=stack.magnification,
-        centre_px=axis + (n_columns - 1) / 2,
+        centre_px=axis + (state.patterns[0].shape[1] - 1) / 2,
         residual_px=residual,
         kept=kept,
-        n_columns=n_columns,
+        pattern=np.stack([_fine(pattern, _FINAL_PATTERN_LENGTH_PX) for pattern in state.patterns]),
     )

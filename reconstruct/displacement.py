@@ -32,8 +32,9 @@ class Alignment:
         `(energy, angle)` standard error of each displacement, from what the prediction leaves unexplained, pixels.
     kept
         `(energy, angle)` False for frames that could not be matched and should be left out.
-    n_columns
-        Columns of the detector.
+    pattern
+        `(energy, v, u)` line integral that stays on the detector while the object turns, such as a flat that has
+        changed: its fine structure, to be subtracted from every frame of the energy before anything else, unitless.
     """
 
     shift_px: NDArray[np.float64]
@@ -41,13 +42,13 @@ class Alignment:
     centre_px: NDArray[np.float64]
     residual_px: NDArray[np.float64]
     kept: NDArray[np.bool_]
-    n_columns: int
+    pattern: NDArray[np.float32]
 
     @property
     def displacement_px(self) -> NDArray[np.float64]:
         """`(energy, angle, 2)` displacement (v, u) of every frame, the rotation axis included, pixels."""
         total = self.shift_px.copy()
-        total[..., 1] += (self.centre_px - (self.n_columns - 1) / 2)[:, None]
+        total[..., 1] += (self.centre_px - (self.pattern.shape[-1] - 1) / 2)[:, None]
         return total
 
 

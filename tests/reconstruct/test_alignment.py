@@ -5,6 +5,7 @@ from tempfile import mkdtemp
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
@@ -13,6 +14,7 @@ from xanesmap.reconstruct.alignment import align_projections
 from xanesmap.reconstruct.coarse_alignment import air_level
 from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.displacement import without_gauge
+from xanesmap.reconstruct.disturbances import fixed_pattern
 from xanesmap.reconstruct.noise import estimate_noise
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.spectra.background import background_columns
@@ -72,8 +74,8 @@ def test_scan_with_everything_wrong_is_aligned_to_its_noise(seed, shape):
     expected = np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2))
     assert alignment.kept.mean() > 0.98
     # The standard errors hold the noise of the frame itself; the prediction, made of few frames here, adds as much
-    # again. A scan of this size starts 1.5 px off.
-    np.testing.assert_array_less(np.sqrt(np.mean(error**2, axis=0)), 1.5 * expected)
+    # again, and what is left when the rounds stop a little more. A scan of this size starts 1.5 px off.
+    np.testing.assert_array_less(np.sqrt(np.mean(error**2, axis=0)), 1.75 * expected)
 
 
 def test_a_still_scan_is_moved_by_its_noise_only():
@@ -84,6 +86,21 @@ def test_a_still_scan_is_moved_by_its_noise_only():
     np.testing.assert_array_less(np.sqrt(np.mean(error**2, axis=0)), 1.5 * expected)
     by_energy = without_gauge(alignment.displacement_px - truth.displacement_px, angles).mean(axis=1)
     assert np.abs(by_energy).max() < expected
+
+
+def test_fixed_pattern_is_found():
+    projections, _, _, truth = simulated()
+    settings = truth.configuration["settings"]["disturbances"]
+    shape = projections[0].shape[1:]
+    true = np.stack(
+        [
+            -np.log(fixed_pattern(shape, relative=settings["fixed_pattern_relative"], seed=0, energy_index=index))
+            for index in range(len(projections))
+        ]
+    )
+    fine = true - gaussian_filter(true, (0, 4, 4))
+    # flats of 20 frames and projections of 60 add noise of 0.007 (1/20 + 1/60)^1/2 = 0.002 to a pattern of 0.009
+    assert (aligned().pattern - fine).std() < 0.3 * fine.std()
 
 
 def test_frames_that_show_something_else_are_left_out_and_do_not_bend_the_others():

@@ -28,7 +28,7 @@ def test_displacement_adds_the_axis_to_the_shift():
         centre_px=np.array([9.5, 11.5]),
         residual_px=np.zeros((2, 3)),
         kept=np.ones((2, 3), bool),
-        n_columns=20,
+        pattern=np.zeros((2, 8, 20), np.float32),
     )
     np.testing.assert_allclose(alignment.displacement_px[..., 0], 1)
     np.testing.assert_allclose(alignment.displacement_px[..., 1], [[1] * 3, [3] * 3])
