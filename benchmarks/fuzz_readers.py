@@ -1,7 +1,9 @@
 """Thousands of damaged and hostile scan files per format: all must be read, or refused in one of our sentences.
 
-Flipped bytes reach HDF5 itself: with HDF5 2.0 a damaged global heap (seed 1383 of nxtomo) makes it loop without end in
-H5HG__cache_heap_deserialize, which no caller can prevent or stop but by ending the process.
+Flipped bytes reach HDF5 itself: with HDF5 2.0 a global heap whose free space claims to be 0 bytes long (seed 1383 of
+nxtomo) makes it loop without end in H5HG__cache_heap_deserialize, on the first text of variable length. h5py does not
+tell where the heap of an attribute is, so no caller can look at it beforehand, or stop the loop but by ending the
+process.
 
 Usage: python benchmarks/fuzz_readers.py [--mutations 2000] [--format fxi] [--seed 0]
 """
