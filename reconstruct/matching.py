@@ -90,7 +90,7 @@ def match_energy(
     contrast = _inner(predicted)
     contrast -= contrast[kept].mean(axis=0)
     step, gain, sigma, misfit = _match_frames(centred, [*moved, contrast])
-    columns = _motion_columns(_inner(slopes), _inner(components), angles_rad)[:, kept]
+    columns = _motion_columns(slopes, components, angles_rad, kept=kept)
     normal, right = _project_out(columns, centred[kept], n_motion=N_MOTIONS * len(components))
     pattern = residual[kept].mean(axis=0, dtype=np.float64)
     return EnergyMatch(
@@ -134,20 +134,44 @@ def _match_frames(
     return solution[:, :2], solution[:, 2], sigma, misfit
 
 
+def _slopes(components: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`(direction, component, angle, v, u)` change of each component with a displacement along v and along u."""
+    slopes = np.empty((2, *components.shape), np.float32)
+    for index, component in enumerate(components):
+        for direction in range(2):
+            np.negative(np.gradient(component, axis=1 + direction), out=slopes[direction, index])
+    return slopes
+
+
 def _motion_columns(
-    slopes: NDArray[np.float32], components: NDArray[np.float32], angles_rad: FloatArray
+    slopes: NDArray[np.float32],
+    components: NDArray[np.float32],
+    angles_rad: FloatArray,
+    *,
+    kept: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """`(column, angle, pixel)`: each component moved along v, x and y, then the components themselves."""
-    cosine, sine = (f(np.asarray(angles_rad))[:, None].astype(np.float32) for f in (np.cos, np.sin))
+    """`(column, angle, pixel)`: each component moved along v, x and y, then the components; mean over angles 0.
+
+    Filled one by one: these columns are the largest array of an alignment.
+    """
+    angles = np.asarray(angles_rad)[kept]
     along_v, along_u = slopes
-    return np.concatenate([along_v, along_u * cosine, -along_u * sine, components])
+    parts = [(along_v, np.ones_like(angles)), (along_u, np.cos(angles)), (along_u, -np.sin(angles))]
+    parts.append((components, np.ones_like(angles)))
+    sources = [(frames, weight) for stack, weight in parts for frames in stack]
+    n_v, n_u = components.shape[-2:]
+    columns = np.empty((len(sources), len(angles), (n_v - 2 * _EDGE_PX) * (n_u - 2 * _EDGE_PX)), np.float32)
+    for column, (frames, weight) in zip(columns, sources, strict=True):
+        np.multiply(_inner(frames[kept]), weight[:, None].astype(np.float32), out=column)
+        column -= column.mean(axis=0)
+    return columns
 
 
 def _project_out(
     columns: NDArray[np.float32], residual: NDArray[np.float32], *, n_motion: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Normal equations of the first columns with the mean over the angles and the other columns removed."""
-    flat = (columns - columns.mean(axis=1, keepdims=True)).reshape(len(columns), -1)
+    """Normal equations of the first columns with the other columns removed."""
+    flat = columns.reshape(len(columns), -1)
     products = (flat @ flat.T).astype(np.float64)
     right = (flat @ residual.ravel()).astype(np.float64)
     motion, rest = slice(0, n_motion), slice(n_motion, None)

@@ -1,7 +1,7 @@
 """Alignment of simulated scans with everything wrong at once, against their truth."""
 
 from functools import cache
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -34,18 +34,19 @@ STILL = {
 @cache
 def simulated(seed=0, n_rows=40, n_columns=64, n_angles=60, *, still=False):
     """Line integrals of a small scan, its angles, tied spectra and truth."""
-    scan = simulate_scan(
-        mkdtemp(),
-        preset="rough",
-        seed=seed,
-        n_rows=n_rows,
-        n_columns=n_columns,
-        n_angles=n_angles,
-        energies_ev=CHOSEN_ENERGIES_EV[::3],
-        disturbances=STILL if still else None,
-    )
-    tomograms = open_scan(scan.folder).tomograms
-    frames = [tomogram.read_rows(0, n_rows) for tomogram in tomograms]
+    with TemporaryDirectory() as folder:
+        scan = simulate_scan(
+            folder,
+            preset="rough",
+            seed=seed,
+            n_rows=n_rows,
+            n_columns=n_columns,
+            n_angles=n_angles,
+            energies_ev=CHOSEN_ENERGIES_EV[::3],
+            disturbances=STILL if still else None,
+        )
+        tomograms = open_scan(scan.folder).tomograms
+        frames = [tomogram.read_rows(0, n_rows) for tomogram in tomograms]
     projections = [attenuate(f, noise=estimate_noise(f.flats, f.darks)).values for f in frames]
     energies = np.array([tomogram.energy_ev for tomogram in tomograms])
     references = sample_references([bundled_reference("LFP"), bundled_reference("FP")], energies)
