@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -513,18 +514,24 @@ def test_a_disk_too_small_for_the_result_is_refused_before_the_work(command, sma
 # --- trouble in the middle of the run -----------------------------------------------------------------------------
 
 
-@pytest.fixture
+@contextmanager
 def limited_files():
-    """No file may grow past 20 kB, as on a disk that is nearly full: the system itself refuses the write."""
+    """No file may grow past 20 kB, as on a disk that is nearly full: the system itself refuses the write.
+
+    Not a fixture: pytest reports between a test and the end of its fixtures, to what may be a longer file.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_write_that_the_system_refuses_ends_in_one_line(command, small_scan, earlier, limited_files):
+def test_a_write_that_the_system_refuses_ends_in_one_line(command, small_scan, earlier):
     before = tree_hash(earlier)
-    outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite")
+    with limited_files():
+        outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite")
     assert_refused(outcome, earlier, "disk is full", "free some space")
     assert_untouched(earlier, before)
 
