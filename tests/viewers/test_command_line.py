@@ -587,6 +587,7 @@ def test_ctrl_c_waits_for_the_slabs_at_work_and_leaves_the_earlier_result(comman
     before, map_slab, ended = tree_hash(earlier), pipeline.map_slab, []
 
     def interrupted(job, **where):
+        time.sleep(0.3)  # let the main thread finish starting this one: an interrupt in there would lose the thread
         os.kill(os.getpid(), signal.SIGINT)
         time.sleep(0.2)  # at work while the main thread is already ending the run
         try:
