@@ -596,7 +596,12 @@ def test_ctrl_c_waits_for_the_slabs_at_work_and_leaves_the_earlier_result(comman
             ended.append(where["start"])
 
     monkeypatch.setattr(pipeline, "map_slab", interrupted)
-    outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite", "--threads", "1")
+    # a job started in the background of a shell ignores the signal unless told otherwise
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite", "--threads", "1")
+    finally:
+        signal.signal(signal.SIGINT, handler)
     assert ended == [0]
     assert outcome.code == 130
     assert lines_of(outcome.err)[-1] == "Interrupted: no result was written, and an earlier one is as it was."
