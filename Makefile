@@ -8,6 +8,8 @@ STAMP := $(VENV)/.installed
 # Libraries that a window needs on Debian, and a screen for it where there is none (tests of windows).
 SYSTEM := libgl1 libegl1 libfontconfig1 libdbus-1-3 libglib2.0-0 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 \
           libxcb-keysyms1 libxcb-shape0 xvfb xauth
+APT = [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
+      && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
@@ -22,15 +24,15 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "xanesmap needs Python 3.11 or newer; set PYTHON=")'
-	$(PYTHON) -m venv $(VENV)
+	@# Debian keeps the part of Python that makes environments in a package of its own.
+	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { $(APT) python3-venv > /dev/null && $(PYTHON) -m venv $(VENV); } \
+	    || { echo "Python cannot make an environment. On Debian: apt-get install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[napari,test,check]'
 	@touch $@
 
 system:
-	@if command -v xvfb-run > /dev/null; then true; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -qq \
-	    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(SYSTEM) > /dev/null; then true; \
-	else echo "Tests of windows are skipped: they need Xvfb. On Debian: apt-get install $(SYSTEM)"; fi
+	@command -v xvfb-run > /dev/null || { $(APT) $(SYSTEM) > /dev/null; } \
+	    || echo "Tests of windows are skipped: they need Xvfb. On Debian: apt-get install $(SYSTEM)"
 
 demo: $(STAMP)
 	$(BIN)/xanesmap demo $(DEMO)
