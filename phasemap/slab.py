@@ -19,7 +19,7 @@ from xanesmap.reconstruct.propagation import (
     spread_to_pixels,
     voxel_variance,
 )
-from xanesmap.reconstruct.scan import Scan
+from xanesmap.reconstruct.scan import Scan, same_angles
 from xanesmap.reconstruct.stripes import StripeMethod, remove_stripes
 from xanesmap.spectra.combination import (
     CombinationModel,
@@ -106,9 +106,7 @@ def plan_noise_of_scan(scan: Scan, *, filter_name: FilterName) -> tuple[NoisePla
     known: list[NDArray[np.float64]] = []
     for tomogram in scan.tomograms:
         angles = np.asarray(tomogram.angles_rad, np.float64)
-        half_step = 0.5 * float(np.median(np.abs(np.diff(angles))))
-        alike = (i for i, a in enumerate(known) if len(a) == len(angles) and np.abs(a - angles).max() < half_step)
-        index = next(alike, None)
+        index = next((i for i, others in enumerate(known) if same_angles(others, angles)), None)
         plans.append(plan_noise(angles, n_u=scan.n_columns, filter_name=filter_name) if index is None else plans[index])
         known.append(angles)
     return tuple(plans)

@@ -29,7 +29,6 @@ from xanesmap.reconstruct.zingers import (
 __all__ = [
     "Attenuation",
     "DetectorNoise",
-    "air_offset",
     "attenuate",
     "dead_pixels",
     "estimate_noise",
@@ -90,7 +89,7 @@ def attenuate(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | Non
     """Attenuation of every ray and its counting variance.
 
     Each detector row is treated by itself, so the outcome does not depend on how many rows are given at once.
-    The intensity of single frames is not corrected: see :func:`air_offset`.
+    The intensity of single frames is not corrected: see `xanesmap.reconstruct.coarse_alignment.air_level`.
 
     Parameters
     ----------
@@ -137,32 +136,6 @@ def attenuate(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | Non
         n_zingers=n_zingers + reference.n_zingers,
         notes=_repair_notes(reference, n_bad=n_bad, n_zingers=n_zingers, n_values=values.size),
     )
-
-
-def air_offset(values: NDArray[np.float32], *, columns: int) -> NDArray[np.float32]:
-    """Attenuation of the air beside the sample in each frame, to be subtracted where the beam flickers.
-
-    Parameters
-    ----------
-    values
-        `(angle, v, u)` attenuation of as many detector rows as possible; the offsets hold for all others.
-    columns
-        Number of columns at either side that never hold the sample.
-
-    Returns
-    -------
-    `(angle,)` median over those columns; subtract it as `values - offset[:, None, None]`.
-
-    Raises
-    ------
-    DataError
-        No such columns.
-    """
-    if not 1 <= columns <= values.shape[2] // 2:
-        message = f"Air margin of {columns} columns asked of frames with {values.shape[2]}; use 1 to half of them."
-        raise DataError(message)
-    outer = np.concatenate([values[..., :columns], values[..., -columns:]], axis=2)
-    return np.asarray(np.median(outer, axis=(1, 2)), dtype=np.float32)  # (angle,)
 
 
 def dead_pixels(light: NDArray[np.float32]) -> BoolArray:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.scan import CountArray, Frames
+from xanesmap.reconstruct.scan import CountArray, Frames, require_rows
 
 NO_FLATS = "No flats were recorded (ones are used in their place)."
 NO_DARKS = "No darks were recorded (zeros are used in their place)."
@@ -112,9 +112,7 @@ class FrameTomogram:
         DataError
             Rows outside the detector, or a file that cannot be read.
         """
-        if not 0 <= start < stop <= self.n_rows:
-            message = f"{self.source}: rows {start} to {stop} asked of a detector with rows 0 to {self.n_rows}."
-            raise DataError(message)
+        require_rows(start, stop, n_rows=self.n_rows, source=self.source)
         flats, darks = self._references(start, stop)
         return Frames(
             projections=_read_stack(self.projections, start, stop),

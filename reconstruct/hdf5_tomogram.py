@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.checked_datasets import CheckedDatasets
 from xanesmap.reconstruct.hdf5 import open_hdf5
-from xanesmap.reconstruct.scan import CountArray, Frames
+from xanesmap.reconstruct.scan import CountArray, Frames, require_rows
 
 ALL = slice(None)
 
@@ -144,9 +144,7 @@ class Hdf5Tomogram:
         DataError
             Rows outside the detector, or a file that cannot be read or has changed since it was opened.
         """
-        if not 0 <= start < stop <= self.n_rows:
-            message = f"{self.source}: rows {start} to {stop} asked of a detector with rows 0 to {self.n_rows}."
-            raise DataError(message)
+        require_rows(start, stop, n_rows=self.n_rows, source=self.source)
         sources = (self.projections, self.flats, self.darks)
         with open_hdf5(self.source) as file:
             images = self._find_all(file, sources)

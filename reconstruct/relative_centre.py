@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from xanesmap.reconstruct.centre import CentreEstimate, find_centre
 from xanesmap.reconstruct.engines import FloatArray
+from xanesmap.reconstruct.scan import same_angles
 
 _ROUNDS = 4
 _LARGEST_STEP_PX = 2.0
@@ -44,7 +45,7 @@ def find_centres(
     DataError
         Nothing stands out of the noise.
     """
-    if not _same_angles(angles_rad):
+    if not all(same_angles(angles, angles_rad[0]) for angles in angles_rad):
         return [find_centre(frames, angles) for frames, angles in zip(projections, angles_rad, strict=True)]
     first = [find_centre(frames, angles_rad[0]) for frames in projections]
     centres = np.array([estimate.centre for estimate in first])
@@ -60,12 +61,6 @@ def find_centres(
         CentreEstimate(centre=float(c), sigma=float(np.hypot(s, common.sigma)), method=common.method)
         for c, s in zip(absolute, sigma, strict=True)
     ]
-
-
-def _same_angles(angles_rad: Sequence[FloatArray]) -> bool:
-    first = np.asarray(angles_rad[0])
-    half_step = 0.5 * float(np.median(np.abs(np.diff(first))))
-    return all(len(a) == len(first) and np.abs(np.asarray(a) - first).max() < half_step for a in angles_rad)
 
 
 def _unmix(

@@ -100,6 +100,19 @@ class Tomogram(Protocol):
         """Read one raw projection, `(v, u)`."""
 
 
+def require_rows(start: int, stop: int, *, n_rows: int, source: Path) -> None:
+    """Refuse rows that the detector of a tomogram does not have.
+
+    Raises
+    ------
+    DataError
+        No row is asked for, or one outside 0 to `n_rows`; names the file.
+    """
+    if not 0 <= start < stop <= n_rows:
+        message = f"{source}: rows {start} to {stop} asked of a detector with rows 0 to {n_rows}."
+        raise DataError(message)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scan:
     """Tomograms of one sample at increasing photon energy, all of one frame shape.
@@ -142,6 +155,13 @@ class Scan:
         counts = Counter(note for tomogram in self.tomograms for note in tomogram.notes)
         told = [f"{note} ({n} of {len(self.tomograms)} files)" for note, n in counts.items()]
         return (*self.opening_notes, *told)
+
+
+def same_angles(angles_rad: FloatArray, others_rad: FloatArray) -> bool:
+    """Whether two lists of angles, in radians, agree within half a step of the second, frame by frame."""
+    first, second = np.asarray(angles_rad), np.asarray(others_rad)
+    half_step = 0.5 * float(np.median(np.abs(np.diff(second))))
+    return len(first) == len(second) and bool(np.abs(first - second).max() < half_step)
 
 
 def scan_from_tomograms(

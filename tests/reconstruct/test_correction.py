@@ -6,7 +6,6 @@ import pytest
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.correction import (
     DetectorNoise,
-    air_offset,
     attenuate,
     dead_pixels,
     lasting_saturation,
@@ -250,23 +249,6 @@ def test_normalised_projections_with_flats_of_ones_are_accepted():
     result = attenuate(frames, noise=DetectorNoise(gain=1e-9, read_variance=0.0), zinger_sigma=None)
     np.testing.assert_allclose(result.values, expected, atol=2e-6)
     np.testing.assert_array_equal(result.flat_variance, 0.0)
-
-
-def test_the_air_beside_the_sample_tells_the_flicker_of_the_beam():
-    rng = np.random.default_rng(13)
-    lamp = rng.normal(0.0, 0.05, 30)
-    path = np.zeros((30, 16, 60))
-    path[..., 15:45] = 0.8
-    values = (path - lamp[:, None, None] + rng.normal(0.0, 0.01, path.shape)).astype(np.float32)
-    offset = air_offset(values, columns=10)
-    # The median of 320 values with a noise of 0.01 has a standard error of 0.0007.
-    np.testing.assert_allclose(offset, -lamp, atol=0.004)
-
-
-@pytest.mark.parametrize("columns", [0, -1, 4])
-def test_an_air_margin_that_is_not_there_is_refused(columns):
-    with pytest.raises(DataError, match=f"Air margin of {columns} columns"):
-        air_offset(np.zeros((3, 2, 7), dtype=np.float32), columns=columns)
 
 
 def test_dead_pixels_are_told_from_a_field_that_falls_off():
