@@ -3,15 +3,9 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from dask.base import compute
-from dask.delayed import delayed
-from threadpoolctl import threadpool_limits
 
 from xanesmap.phasemap.config import RunConfig, make_config
 from xanesmap.phasemap.destination import check_destination
@@ -32,6 +26,7 @@ from xanesmap.phasemap.preparation import (
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.slab import SlabJob, SlabMaps, map_slab
+from xanesmap.phasemap.slab_threads import StepDone, run_slabs
 from xanesmap.phasemap.store import ResultWriter
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import require_two_energies
@@ -127,25 +122,15 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
 
 def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: Progress) -> dict[str, int]:
     """Map all slabs in threads and write each as it comes; counts of repaired values."""
-    starts = range(0, job.scan.n_rows, size.rows)
-    counted = _Counter(progress, total=len(starts) * (len(job.scan.tomograms) + 1))
 
-    def map_and_write(start: int) -> tuple[int, int]:
-        with counted.slab():
-            stop = min(start + size.rows, job.scan.n_rows)
-            maps = map_slab(job, start=start, stop=stop, step_done=counted.step)
-            _write_maps(writer, maps, start=start, stop=stop)
+    def map_and_write(start: int, step_done: StepDone) -> tuple[int, int]:
+        stop = min(start + size.rows, job.scan.n_rows)
+        maps = map_slab(job, start=start, stop=stop, step_done=step_done)
+        _write_maps(writer, maps, start=start, stop=stop)
         return maps.n_bad, maps.n_zingers
 
-    tasks = [delayed(map_and_write)(start) for start in starts]
-    # Parallelism is over slabs: linear algebra that brings its own threads would only compete with them.
-    with threadpool_limits(1 if size.workers > 1 else None, user_api="blas"):
-        try:
-            counts = compute(*tasks, scheduler="threads", num_workers=size.workers)
-        except BaseException:
-            # a slab still at work would write into a result that is being removed
-            counted.stop()
-            raise
+    starts, steps = range(0, job.scan.n_rows, size.rows), len(job.scan.tomograms) + 1
+    counts = run_slabs(starts, map_and_write, workers=size.workers, steps=steps, progress=progress)
     return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
 
 
@@ -161,49 +146,3 @@ def _write_maps(writer: ResultWriter, maps: SlabMaps, *, start: int, stop: int) 
         residual=maps.residual,
         **kept,
     )
-
-
-class _Stopped(Exception):
-    """Ends a slab of a run that has failed elsewhere; nobody waits for its outcome."""
-
-
-class _Counter:
-    """Adds up the steps of slabs that run at the same time, and stops them between two steps."""
-
-    def __init__(self, progress: Progress, *, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._done = 0
-        self._at_work = 0
-        self._stopping = False
-        self._change = threading.Condition()
-
-    @contextmanager
-    def slab(self) -> Iterator[None]:
-        """Surround the work on one slab."""
-        with self._change:
-            self._refuse_when_stopping()
-            self._at_work += 1
-        try:
-            yield
-        finally:
-            with self._change:
-                self._at_work -= 1
-                self._change.notify_all()
-
-    def step(self, stage: str) -> None:
-        """Count one step of one slab."""
-        with self._change:
-            self._refuse_when_stopping()
-            self._done += 1
-            self._progress(stage, self._done, self._total)
-
-    def stop(self) -> None:
-        """Let no slab begin or go on, and return once none is at work."""
-        with self._change:
-            self._stopping = True
-            self._change.wait_for(lambda: self._at_work == 0)
-
-    def _refuse_when_stopping(self) -> None:
-        if self._stopping:
-            raise _Stopped
