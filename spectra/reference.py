@@ -194,9 +194,52 @@ def sample_references(
     return np.stack([_interpolate(reference, energies) for reference in references])  # (phase, energy)
 
 
-def _interpolate(reference: Reference, energies_ev: FloatArray) -> FloatArray:
+def sample_slopes(references: Sequence[Reference], energies_ev: ArrayLike) -> FloatArray:
+    """Slopes of reference spectra: the derivative of what `sample_references` gives.
+
+    Parameters
+    ----------
+    references
+        One reference per phase.
+    energies_ev
+        `(energy,)` photon energies on the references' scale, in eV.
+
+    Returns
+    -------
+    `(phase, energy)` float64, 1/eV.
+    """
+    energies = np.asarray(energies_ev, dtype=np.float64)
+    return np.stack([_interpolate(reference, energies, derivative=1) for reference in references])
+
+
+def covered_energies(
+    references: Sequence[Reference], energies_ev: ArrayLike, *, first_ev: float, last_ev: float
+) -> NDArray[np.bool_]:
+    """Recorded energies that every reference covers, wherever in a range the energy offset is.
+
+    Parameters
+    ----------
+    references
+        One reference per phase.
+    energies_ev
+        `(energy,)` recorded photon energies in eV.
+    first_ev, last_ev
+        Lowest and highest energy offset, eV.
+
+    Returns
+    -------
+    `(energy,)` true where the energy can be used.
+    """
+    energies = np.asarray(energies_ev, dtype=np.float64)
+    start = max(reference.energies_ev[0] for reference in references) - _COVERAGE_TOLERANCE_EV
+    stop = min(reference.energies_ev[-1] for reference in references) + _COVERAGE_TOLERANCE_EV
+    return np.asarray((energies + first_ev >= start) & (energies + last_ev <= stop))
+
+
+def _interpolate(reference: Reference, energies_ev: FloatArray, *, derivative: int = 0) -> FloatArray:
     curve = Akima1DInterpolator(reference.energies_ev, reference.values, method="makima")
-    return np.asarray(curve(np.clip(energies_ev, reference.energies_ev[0], reference.energies_ev[-1])))
+    inside = np.clip(energies_ev, reference.energies_ev[0], reference.energies_ev[-1])
+    return np.asarray(curve(inside, nu=derivative))
 
 
 def _check_coverage(reference: Reference, energies_ev: FloatArray, *, energy_offset_ev: float) -> None:
