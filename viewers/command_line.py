@@ -17,6 +17,7 @@ from rich.console import Console
 
 from xanesmap.errors import DataError, FitError
 from xanesmap.phasemap.config import make_config, merge, read_config_file
+from xanesmap.viewers import run_options as options
 from xanesmap.viewers.progress_bar import progress_bars
 
 app = typer.Typer(
@@ -98,7 +99,10 @@ def simulate(
 def info(
     scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
+    sort_energies: options.SortEnergies = None,
+    energies_ev: options.Energies = None,
+    angles_deg: options.Angles = None,
+    pixel_size_nm: options.PixelSize = None,
 ) -> None:
     """Print what a scan holds and what looks wrong with it."""
     from xanesmap.phasemap.provenance import as_json as plain_json
@@ -106,7 +110,13 @@ def info(
     from xanesmap.reconstruct.readers import open_scan
     from xanesmap.viewers.tables import energies_table, scan_summary
 
-    opened = open_scan(scan if len(scan) > 1 else scan[0], sort_energies=sort_energies)
+    opened = open_scan(
+        scan if len(scan) > 1 else scan[0],
+        sort_energies=bool(sort_energies),
+        energies_ev=options.energies_of(energies_ev),
+        angles_deg=options.angles_of(angles_deg),
+        pixel_size_nm=pixel_size_nm,
+    )
     report = inspect_scan(opened)
     if as_json:
         # counts of a broken file may be NaN, which JSON lacks
@@ -127,8 +137,10 @@ def convert(
     scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
     out: Annotated[Path, typer.Argument(help="Folder for the converted scan, new or empty.")],
     format: Annotated[str, typer.Option(help="dataexchange, nxtomo, tiff or fxi.")] = "dataexchange",
-    sort_energies: Annotated[bool, typer.Option("--sort-energies", help="Accept energies out of order.")] = False,
-    pixel_size_nm: Annotated[float | None, typer.Option(help="Pixel size in the sample to record, nm.")] = None,
+    sort_energies: options.SortEnergies = None,
+    energies_ev: options.Energies = None,
+    angles_deg: options.Angles = None,
+    pixel_size_nm: options.PixelSize = None,
 ) -> None:
     """Write a scan in another file format, one file per energy."""
     from xanesmap.phasemap.conversion import convert_scan
@@ -138,7 +150,9 @@ def convert(
             scan if len(scan) > 1 else scan[0],
             out,
             format=format,  # type: ignore[arg-type]  # checked with a sentence of its own
-            sort_energies=sort_energies,
+            sort_energies=bool(sort_energies),
+            energies_ev=options.energies_of(energies_ev),
+            angles_deg=options.angles_of(angles_deg),
             pixel_size_nm=pixel_size_nm,
             progress=progress,
         )
@@ -150,29 +164,24 @@ def run(
     scan: Annotated[
         list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or a configuration .toml.")
     ],
-    reference: Annotated[
-        list[str] | None,
-        typer.Option(help="PHASE=FILE (lib.nor:column picks a column) or PHASE=bundled; repeatable, in order."),
-    ] = None,
-    out: Annotated[str | None, typer.Option(help="Result folder, ending in .zarr.")] = None,
+    reference: options.References = None,
+    out: options.Out = None,
     engine: Annotated[str | None, typer.Option(help="auto, fourier or tomopy.")] = None,
-    memory: Annotated[str | None, typer.Option(help="Memory the run may use, such as 4GB.")] = None,
-    keep_mu: Annotated[
-        bool | None, typer.Option("--keep-mu/--no-keep-mu", help="Keep the attenuation at every energy.")
-    ] = None,
-    energy_offset: Annotated[
-        float | None, typer.Option(help="Added to the recorded energies, eV, to meet the references' scale.")
-    ] = None,
-    background: Annotated[str | None, typer.Option(help="none, constant, linear or victoreen.")] = None,
-    constraint: Annotated[str | None, typer.Option(help="free, non-negative or sum-to-one.")] = None,
+    memory: options.Memory = None,
+    keep_mu: options.KeepMu = None,
+    energy_offset: options.EnergyOffset = None,
+    background: options.Background = None,
+    constraint: options.Constraint = None,
     centre: Annotated[float | None, typer.Option(help="Detector column of the rotation axis, pixels.")] = None,
-    pixel_size_nm: Annotated[float | None, typer.Option(help="Pixel size in the sample, nm.")] = None,
+    pixel_size_nm: options.PixelSize = None,
+    energies_ev: options.Energies = None,
+    angles_deg: options.Angles = None,
     filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
-    threshold: Annotated[float | None, typer.Option(help="Fraction from which a voxel is one phase.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; all cores when not given.")] = None,
-    sort_energies: Annotated[bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")] = None,
-    overwrite: Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")] = None,
+    threshold: options.Threshold = None,
+    threads: options.Threads = None,
+    sort_energies: options.SortEnergies = None,
+    overwrite: options.Overwrite = None,
 ) -> None:
     """Make the phase map of a scan."""
     from xanesmap.phasemap.pipeline import run as run_job
@@ -190,13 +199,12 @@ def run(
             "pixel_size_nm": pixel_size_nm,
             "stripes": stripes,
             "sort_energies": sort_energies,
+            "energies_ev": options.energies_of(energies_ev),
+            "angles_deg": options.angles_of(angles_deg),
         },
-        "spectra": {
-            "references": _pairs(reference, "--reference") if reference else None,
-            "energy_offset_ev": energy_offset,
-            "background": background,
-            "constraint": constraint,
-        },
+        "spectra": options.spectra_settings(
+            reference=reference, energy_offset=energy_offset, background=background, constraint=constraint
+        ),
         "phasemap": {"pure_threshold": threshold},
     }
     from_file = len(scan) == 1 and scan[0].lower().endswith(".toml")
@@ -255,23 +263,8 @@ def _console() -> Console:
     return Console(stderr=True)
 
 
-def _pairs(items: list[str], option: str) -> dict[str, str]:
-    """`NAME=VALUE` items as a mapping."""
-    pairs: dict[str, str] = {}
-    for item in items:
-        name, separator, value = item.partition("=")
-        if not (separator and name.strip() and value.strip()):
-            message = f"{option} {item!r} is not of the form NAME=VALUE."
-            raise DataError(message)
-        if name.strip() in pairs:
-            message = f"{option} names {name.strip()!r} twice; give each once."
-            raise DataError(message)
-        pairs[name.strip()] = value.strip()
-    return pairs
-
-
 def _numbers(items: list[str]) -> dict[str, float] | None:
-    pairs = _pairs(items, "--disturb")
+    pairs = options.named_values(items, "--disturb")
     try:
         return {name: float(value) for name, value in pairs.items()} or None
     except ValueError:

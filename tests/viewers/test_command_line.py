@@ -10,7 +10,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -20,34 +20,10 @@ from xanesmap import __version__
 from xanesmap.phasemap import pipeline
 from xanesmap.phasemap.result import open_result
 from xanesmap.phasemap.simulation import simulate_scan
-from xanesmap.viewers.command_line import main
 
 STAGES = ("Centre and noise", "Reconstruct and fit", "Mask and phases", "Write result", "Simulate scan", "Draw figures")
 MIDDLE = "fly_scan_id_10004.h5"
 OTHER = "fly_scan_id_10006.h5"
-
-
-class Outcome(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """The command `xanesmap` as a function of its words."""
-
-    def call(*words) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["xanesmap", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return Outcome(code, *capsys.readouterr())
-
-    return call
 
 
 @pytest.fixture(scope="session")
@@ -617,7 +593,7 @@ def test_the_installed_command_keeps_an_error_on_one_line_in_a_narrow_pipe(tmp_p
     narrow_screen = os.environ | {"COLUMNS": "40"}
     words = [sys.executable, "-m", "xanesmap", "run", str(tmp_path), "--out", str(out)]
     ended = subprocess.run(words, env=narrow_screen, capture_output=True, text=True, check=False)
-    assert_refused(Outcome(ended.returncode, ended.stdout, ended.stderr), out, "create the folder")
+    assert_refused(SimpleNamespace(code=ended.returncode, out=ended.stdout, err=ended.stderr), out, "create the folder")
     assert len(lines_of(ended.stderr)) == 1
 
 

@@ -1,0 +1,89 @@
+"""Options that several commands share, and how their texts become settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from xanesmap.errors import DataError
+from xanesmap.viewers.number_lists import numbers_from
+
+_LISTS = "a text file with one number per line, FILE:COLUMN, or numbers and start:stop:step with commas"
+
+Energies = Annotated[
+    str | None, typer.Option("--energies-ev", help=f"Photon energies in place of those of the files, eV: {_LISTS}.")
+]
+Angles = Annotated[
+    str | None, typer.Option("--angles-deg", help=f"Rotation angles in place of those of the files, degrees: {_LISTS}.")
+]
+PixelSize = Annotated[float | None, typer.Option("--pixel-size-nm", help="Pixel size in the sample, nm.")]
+SortEnergies = Annotated[bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")]
+References = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reference", help="PHASE=FILE (lib.nor:column picks a column) or PHASE=bundled; repeatable, in order."
+    ),
+]
+Out = Annotated[str | None, typer.Option("--out", help="Result folder, ending in .zarr.")]
+Memory = Annotated[str | None, typer.Option("--memory", help="Memory the run may use, such as 4GB.")]
+KeepMu = Annotated[bool | None, typer.Option("--keep-mu/--no-keep-mu", help="Keep the attenuation at every energy.")]
+EnergyOffset = Annotated[
+    float | None,
+    typer.Option("--energy-offset", help="Added to the recorded energies, eV, to meet the references' scale."),
+]
+Background = Annotated[str | None, typer.Option("--background", help="none, constant, linear or victoreen.")]
+Constraint = Annotated[str | None, typer.Option("--constraint", help="free, non-negative or sum-to-one.")]
+Threshold = Annotated[float | None, typer.Option("--threshold", help="Fraction from which a voxel is one phase.")]
+Threads = Annotated[int | None, typer.Option("--threads", help="Threads; all cores when not given.")]
+Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")]
+
+
+def energies_of(text: str | None) -> tuple[float, ...] | None:
+    """Photon energies, eV, of `--energies-ev`; None where it is not given."""
+    return None if text is None else numbers_from(text, option="--energies-ev")
+
+
+def angles_of(text: str | None) -> tuple[float, ...] | None:
+    """Rotation angles, degrees, of `--angles-deg`; None where it is not given."""
+    return None if text is None else numbers_from(text, option="--angles-deg")
+
+
+def spectra_settings(
+    *, reference: list[str] | None, energy_offset: float | None, background: str | None, constraint: str | None
+) -> dict[str, Any]:
+    """Section `spectra` of a configuration; None for what is not given."""
+    return {
+        "references": named_values(reference, "--reference") if reference else None,
+        "energy_offset_ev": energy_offset,
+        "background": background,
+        "constraint": constraint,
+    }
+
+
+def named_values(items: list[str], option: str) -> dict[str, str]:
+    """`NAME=VALUE` items as a mapping.
+
+    Parameters
+    ----------
+    items
+        What was given.
+    option
+        Name of the option, for messages.
+
+    Raises
+    ------
+    DataError
+        An item of another form, or a name given twice.
+    """
+    pairs: dict[str, str] = {}
+    for item in items:
+        name, separator, value = item.partition("=")
+        if not (separator and name.strip() and value.strip()):
+            message = f"{option} {item!r} is not of the form NAME=VALUE."
+            raise DataError(message)
+        if name.strip() in pairs:
+            message = f"{option} names {name.strip()!r} twice; give each once."
+            raise DataError(message)
+        pairs[name.strip()] = value.strip()
+    return pairs
