@@ -115,17 +115,35 @@ def fit_combination(
     columns = np.ascontiguousarray(values).reshape(len(values), -1)  # (energy, voxel)
     kernel_model, covariance = _prepare(model, constraint, scatter="residuals" if known is None else "known")
     matrices = KernelModel(*(np.ascontiguousarray(m, dtype=values.dtype) for m in kernel_model))
+    normalise = None if model.matrix is None else model.matrix.astype(values.dtype)
     if known is not None:
         estimator = matrices.solver[: model.n_phases]
+        estimator = estimator if normalise is None else estimator @ normalise
         covariance = estimator_covariance(estimator, known.reshape(len(known), -1))
     shared = _kernel_covariance(covariance.astype(values.dtype))
     result = _empty_result(model, n_voxels=columns.shape[1], dtype=values.dtype)
-    _run_blocks(
-        lambda start, stop: fit_voxels(columns, matrices, shared, result, start, stop),
-        n_voxels=columns.shape[1],
-        threads=threads,
-    )
+
+    def fit_block(start: int, stop: int) -> None:
+        if normalise is None:
+            fit_voxels(columns, matrices, shared, result, start, stop)
+            return
+        # Block by block: all normalised spectra at once would take the memory of the spectra again.
+        for first in range(start, stop, _BLOCK):
+            part = slice(first, min(first + _BLOCK, stop))
+            block = normalise @ columns[:, part]
+            fitted = _empty_result(model, n_voxels=block.shape[1], dtype=values.dtype)
+            fit_voxels(block, matrices, _part(shared, part), fitted, 0, block.shape[1])
+            for whole, values_of_part in zip(result, fitted, strict=True):
+                whole[..., part] = values_of_part
+
+    _run_blocks(fit_block, n_voxels=columns.shape[1], threads=threads)
     return _with_voxel_shape(result, values.shape[1:])
+
+
+def _part(covariance: KernelCovariance, part: slice) -> KernelCovariance:
+    """Covariance of some voxels, or that which all share."""
+    shared = covariance.total.shape[-1] == 1
+    return covariance if shared else KernelCovariance(*(np.ascontiguousarray(array[..., part]) for array in covariance))
 
 
 def _prepare(
@@ -135,7 +153,8 @@ def _prepare(
     k, weights = model.n_phases, model.weights / model.weights.mean()
     inverse = model.normal_inverse * model.weights.mean()
     direction = sum_to_one_direction(inverse, n_phases=k) if constraint == "sum-to-one" else np.zeros(len(inverse))
-    solver = model.solver - np.outer(direction, model.solver[:k].sum(axis=0))
+    free = model.normalised_solver
+    solver = free - np.outer(direction, free[:k].sum(axis=0))
     covariance = inverse[:k, :k] - inverse[:k, :k].sum() * np.outer(direction[:k], direction[:k])
     sets, kept = active_sets(covariance) if constraint == "non-negative" else (np.empty((0, k, k)), np.empty((0, k)))
     n_free = len(weights) - len(inverse) + (constraint == "sum-to-one")

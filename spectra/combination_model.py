@@ -32,11 +32,15 @@ class CombinationModel:
         `(column, energy)` background columns, unitless; may be empty.
     weights
         `(energy,)` weight of each energy in the sum of squares.
+    matrix
+        `(energy, energy)` normalisation that spectra go through before the fit, as references and background did;
+        None for none.
     """
 
     references: FloatArray
     background: FloatArray
     weights: FloatArray
+    matrix: FloatArray | None = None
 
     @property
     def n_phases(self) -> int:
@@ -56,7 +60,13 @@ class CombinationModel:
 
     @property
     def solver(self) -> FloatArray:
-        """`(column, energy)` matrix M = (A'WA)^-1 A'W from a spectrum to its coefficients."""
+        """`(column, energy)` matrix from a spectrum, before any normalisation, to its coefficients."""
+        solver = self.normalised_solver
+        return solver if self.matrix is None else np.asarray(solver @ self.matrix)
+
+    @property
+    def normalised_solver(self) -> FloatArray:
+        """`(column, energy)` matrix M = (A'WA)^-1 A'W from a spectrum as it is fitted to its coefficients."""
         basis, triangle = self._orthogonal()
         return np.asarray(np.linalg.solve(triangle, basis.T) * np.sqrt(self.weights))
 
@@ -66,7 +76,12 @@ class CombinationModel:
 
 
 def make_model(
-    references: ArrayLike, background: ArrayLike, *, noise: ArrayLike | None = None, names: Sequence[str] = ()
+    references: ArrayLike,
+    background: ArrayLike,
+    *,
+    noise: ArrayLike | None = None,
+    names: Sequence[str] = (),
+    matrix: ArrayLike | None = None,
 ) -> CombinationModel:
     """Put references and background columns together and check that a fit can tell them apart.
 
@@ -81,6 +96,9 @@ def make_model(
         None: all energies weigh the same.
     names
         Name of each phase, for the error message.
+    matrix
+        `(energy, energy)` normalisation (`edge_normalisation.normalising_matrix`) for spectra, references and
+        background alike.
 
     Returns
     -------
@@ -92,10 +110,13 @@ def make_model(
         If the shapes do not match, a number is not finite, the noise is not positive, there are fewer energies
         than columns, or columns are nearly linear combinations of one another.
     """
+    normalise = None if matrix is None else np.asarray(matrix, dtype=np.float64)
+    phases, columns = (np.atleast_2d(np.asarray(curves, dtype=np.float64)) for curves in (references, background))
     model = CombinationModel(
-        references=np.atleast_2d(np.asarray(references, dtype=np.float64)),
-        background=np.atleast_2d(np.asarray(background, dtype=np.float64)),
+        references=phases if normalise is None else phases @ normalise.T,
+        background=columns if normalise is None else columns @ normalise.T,
         weights=np.ones(np.shape(references)[-1]) if noise is None else _weights(noise),
+        matrix=normalise,
     )
     n_energies = model.references.shape[1]
     if model.background.shape[1] != n_energies or model.weights.shape != (n_energies,):

@@ -98,7 +98,7 @@ def element_preset(symbol: str) -> Element:
     windows = ((edge + a, edge + b) for a, b in (_PRE_EDGE_EV, _RISE_EV, _WHITE_LINE_EV, _POST_EDGE_EV))
     pre_edge, rise, white_line, post_edge = windows
     return Element(
-        symbol=symbol,  # type: ignore[arg-type]  # checked above
+        symbol=symbol,
         edge_ev=edge,
         edge_step_cm2_g=float(above - below),
         jump_ratio=float(above / below),
