@@ -1,29 +1,38 @@
 """Datasets that were checked once, and are opened again without following their links anew.
 
-Finding a dataset with care costs as much as reading a megabyte of it. Where every link on the way to it is a plain
-entry of its own file, the file alone decides what is found: as long as it is the very file that was checked, and nobody
-wrote into it, neither the links nor the chunks can have changed.
+Finding a dataset with care costs as much as reading a megabyte of it. What is found depends on nothing but the files
+crossed on the way: as long as each is the very file that was checked, and nobody wrote into it, neither the links nor
+the chunks can have changed.
 """
 
-import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 
-from xanesmap.reconstruct.hdf5 import find_dataset
+from xanesmap.reconstruct.hdf5 import find_on_trail
+from xanesmap.reconstruct.hdf5_links import FileState, Trail, file_of, file_state, open_file, state_at
 
-FileState = tuple[int, int, int, int, int]
-"""Device, inode, size in bytes, and the times in ns of the last write and of the last change of the entry."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Where a dataset was found."""
+
+    home: Path
+    name: str
+    start: FileState
+    crossed: Mapping[Path, FileState]
 
 
 class CheckedDatasets:
-    """Datasets of one file that were checked, and the state of the file they were checked in; safe in threads."""
+    """Datasets of one file that were checked, and the states of all files that decide about them; safe in threads."""
 
     def __init__(self) -> None:
-        self._states: dict[str, FileState] = {}
+        self._places: dict[str, _Place] = {}
 
     def find(self, file: h5py.File, name: str, *, path: Path) -> h5py.Dataset:
-        """Dataset of a file, never from outside its folder, and checked again only when the file has changed.
+        """Dataset of a file, never from outside its folder, and checked again only when a file has changed.
 
         Parameters
         ----------
@@ -44,47 +53,32 @@ class CheckedDatasets:
             There is no such dataset, its values were not written, or they are kept outside the folder of the file.
         """
         # Taken before the check, so that whatever is written meanwhile counts as a change.
-        state = file_state(file)
-        if state is not None and self._states.get(name) == state:
-            return file[name]
-        found = find_dataset(file, name, path=path)
-        if state is not None and is_kept_within(file, name):
-            self._states[name] = state
+        start = file_state(file)
+        place = self._places.get(name)
+        if place is not None and place.start == start and (found := _open_again(file, place)) is not None:
+            return found
+        trail = Trail(path=path, asked=name)
+        found = find_on_trail(file, name, trail)
+        place = _place_of(found, start, trail)
+        if place is not None:
+            self._places[name] = place
         return found
 
 
-def file_state(file: h5py.File) -> FileState | None:
-    """What tells an open file from any other, and from itself once written to.
-
-    Parameters
-    ----------
-    file
-        Open file. Its handle is asked, not its path, which may name another file by now.
-
-    Returns
-    -------
-    The state, or None where the system does not tell.
-    """
-    try:
-        seen = os.fstat(file.id.get_vfd_handle())
-    except (OSError, ValueError, RuntimeError):
+def _open_again(file: h5py.File, place: _Place) -> h5py.Dataset | None:
+    """The dataset at a place, or None where a file crossed on the way is not what it was."""
+    if any(state_at(path) != state for path, state in place.crossed.items()):
         return None
-    return seen.st_dev, seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns
+    if place.home not in place.crossed:
+        return file[place.name]
+    other = open_file(place.home)
+    return other[place.name] if file_state(other) == place.crossed[place.home] else None
 
 
-def is_kept_within(file: h5py.File, name: str) -> bool:
-    """Whether a dataset and all its values are in a file, and are reached there without a soft or external link.
-
-    Parameters
-    ----------
-    file
-        Open file.
-    name
-        Name of the dataset from the root of the file.
-    """
-    node = file
-    for part in name.strip("/").split("/"):
-        if not isinstance(node, h5py.Group) or not isinstance(node.get(part, getlink=True), h5py.HardLink):
-            return False
-        node = node[part]
-    return isinstance(node, h5py.Dataset) and not node.is_virtual and not node.external
+def _place_of(found: h5py.Dataset, start: FileState | None, trail: Trail) -> _Place | None:
+    """Where a dataset can be opened without following links; None where no state of files decides about that."""
+    crossed = {path: state for path, state in trail.files.items() if state is not None}
+    home = file_of(found)
+    if start is None or len(crossed) < len(trail.files) or home not in (trail.path, *crossed):
+        return None
+    return _Place(home=home, name=found.name, start=start, crossed=crossed)

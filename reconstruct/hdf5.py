@@ -5,7 +5,6 @@ elsewhere; a dataset is handed out only when its values were written.
 """
 
 import math
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,12 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-
-MAX_LINKS = 16
-"""Links followed on the way to one dataset, as many as HDF5 itself follows."""
-
-MAX_CHUNK_BYTES = 2**28
-"""A chunk is read whole: larger ones make reading a few rows cost more than the rows."""
+from xanesmap.reconstruct.hdf5_links import Trail, follow, open_file
+from xanesmap.reconstruct.hdf5_storage import require_sources, require_storage
 
 MAX_TEXT = 500
 """Longest text that is taken for a number, a unit or a time, in characters."""
@@ -46,13 +41,13 @@ def open_hdf5(path: Path) -> Iterator[h5py.File]:
     Raises
     ------
     DataError
-        The file does not exist, is not HDF5, is truncated, or fails while the block reads it.
+        The file does not exist, is not HDF5, is truncated or damaged, or fails while the block reads it.
     """
     if not path.is_file():
         message = f"{path}: there is no such file. Check the path."
         raise DataError(message)
     try:
-        with h5py.File(path, "r") as file:
+        with open_file(path) as file:
             yield file
     except (OSError, KeyError, RuntimeError) as error:
         message = (
@@ -81,9 +76,14 @@ def look_up(file: h5py.File, name: str, *, path: Path) -> h5py.Group | h5py.Data
     Raises
     ------
     DataError
-        A link leads out of the folder of the file, to a file that is not there, or in circles.
+        A link leads out of the folder of the file, to a file that is not there, or in circles; or so do the sources of
+        a virtual dataset.
     """
-    return _follow(file, name, path=path, asked=name, links=[])
+    trail = Trail(path=path, asked=name)
+    found = follow(file, name, trail)
+    if isinstance(found, h5py.Dataset) and found.is_virtual:
+        require_sources(found, trail)
+    return found
 
 
 def find_dataset(file: h5py.File, name: str, *, path: Path) -> h5py.Dataset:
@@ -107,15 +107,24 @@ def find_dataset(file: h5py.File, name: str, *, path: Path) -> h5py.Dataset:
     DataError
         There is no such dataset, its values were not written, or they are kept outside the folder of the file.
     """
-    found = look_up(file, name, path=path)
+    return find_on_trail(file, name, Trail(path=path, asked=name))
+
+
+def find_on_trail(file: h5py.File, name: str, trail: Trail) -> h5py.Dataset:
+    """As `find_dataset`, and collect the files that were crossed on the way."""
+    path = trail.path
+    found = follow(file, name, trail)
     if found is None:
         message = f"{path}: dataset '{name}' is missing; {_held(file, name, path=path)}. Export the scan again with it."
         raise DataError(message)
     if not isinstance(found, h5py.Dataset):
         message = f"{path}: '{name}' is not a dataset. Export the scan again with it."
         raise DataError(message)
+    if found.is_virtual:
+        require_sources(found, trail)
     _require_known_type(found, path=path, name=name)
-    _require_storage(found, path=path, name=name, depth=0)
+    if not found.is_virtual:
+        require_storage(found, trail)
     return found
 
 
@@ -222,6 +231,8 @@ def read_attribute(found: h5py.Group | h5py.Dataset, name: str) -> str | None:
     if name not in found.attrs:
         return None
     try:
+        if math.prod(found.attrs.get_id(name).shape) > MAX_TEXT:
+            return None
         value = np.asarray(found.attrs[name]).reshape(-1)
     except (OSError, TypeError, ValueError, RuntimeError):
         return None
@@ -229,34 +240,6 @@ def read_attribute(found: h5py.Group | h5py.Dataset, name: str) -> str | None:
         return None
     text = value[0].decode("utf-8", errors="replace") if isinstance(value[0], bytes) else str(value[0])
     return text.strip() if len(text) <= MAX_TEXT else None
-
-
-def _follow(group: h5py.Group, name: str, *, path: Path, asked: str, links: list[str]) -> Any:
-    """Walk a name part by part; `links` collects every link met on the way."""
-    node: Any = group.file["/"] if name.startswith("/") else group
-    for part in name.split("/"):
-        if part in ("", "."):
-            continue
-        link = node.get(part, getlink=True) if isinstance(node, h5py.Group) else None
-        if link is None:
-            return None
-        node = node[part] if isinstance(link, h5py.HardLink) else _follow_link(node, link, path, asked, links)
-    return node
-
-
-def _follow_link(node: h5py.Group, link: Any, path: Path, asked: str, links: list[str]) -> Any:
-    links.append(str(link.path))
-    if len(links) > MAX_LINKS:
-        message = (
-            f"{path}: '{asked}' is reached through more than {MAX_LINKS} links, which may go in circles, and is not "
-            "followed. Copy the values into the file (h5repack, h5copy)."
-        )
-        raise DataError(message)
-    if isinstance(link, h5py.SoftLink):
-        return _follow(node, link.path, path=path, asked=asked, links=links)
-    target = _file_of(node).parent / link.filename
-    _require_inside(target, path=path, name=asked)
-    return _follow(h5py.File(target, "r"), "/" + link.path, path=path, asked=asked, links=links)
 
 
 def _held(file: h5py.File, name: str, *, path: Path) -> str:
@@ -276,88 +259,6 @@ def _require_known_type(found: h5py.Dataset, *, path: Path, name: str) -> None:
     except (TypeError, ValueError) as error:
         message = f"{path}: dataset '{name}' is of a type that is not read ({_one_line(error)}). Export it as numbers."
         raise DataError(message) from error
-
-
-def _require_storage(found: h5py.Dataset, *, path: Path, name: str, depth: int) -> None:
-    """Refuse values that are kept outside the folder, were never written, or take chunks too large to read."""
-    kept_in = _file_of(found)
-    if kept_in != path:
-        _require_inside(kept_in, path=path, name=name)
-    if depth > MAX_LINKS:
-        message = f"{path}: dataset '{name}' is a virtual dataset made of itself. Export the scan again."
-        raise DataError(message)
-    if found.is_virtual:
-        _require_sources(found, path=path, name=name, depth=depth)
-        return
-    for external, *_ in found.external or ():
-        # HDF5 takes raw external files from the working directory.
-        _require_inside(Path(external.decode() if isinstance(external, bytes) else external), path=path, name=name)
-    _require_written(found, path=path, name=name)
-
-
-def _require_sources(found: h5py.Dataset, *, path: Path, name: str, depth: int) -> None:
-    """Refuse a virtual dataset whose sources are not at hand: HDF5 would deliver fill values in silence."""
-    folder = _file_of(found).parent
-    for file_name, dataset in {(source.file_name, source.dset_name) for source in found.virtual_sources()}:
-        if file_name == ".":
-            source = _follow(found.file, dataset, path=path, asked=name, links=[])
-        else:
-            _require_inside(folder / file_name, path=path, name=name)
-            with h5py.File(folder / file_name, "r") as other:
-                source = _follow(other, dataset, path=path, asked=name, links=[])
-                if isinstance(source, h5py.Dataset):
-                    _require_storage(source, path=path, name=name, depth=depth + 1)
-                    continue
-        if not isinstance(source, h5py.Dataset):
-            message = (
-                f"{path}: dataset '{name}' is made of '{dataset}' in {file_name}, which is not there. Copy the raw "
-                "files again."
-            )
-            raise DataError(message)
-        _require_storage(source, path=path, name=name, depth=depth + 1)
-
-
-def _require_written(found: h5py.Dataset, *, path: Path, name: str) -> None:
-    if found.shape is None or 0 in found.shape:
-        return
-    if found.chunks is None:
-        if found.id.get_storage_size() == 0 and not found.external:
-            message = f"{path}: dataset '{name}' {found.shape} was never written. Export the scan again."
-            raise DataError(message)
-        return
-    chunk_bytes = math.prod(found.chunks) * found.dtype.itemsize
-    if chunk_bytes > MAX_CHUNK_BYTES:
-        message = (
-            f"{path}: dataset '{name}' is stored in chunks of {chunk_bytes / 2**20:.0f} MiB, which are read whole. "
-            "Store it in chunks of one frame (h5repack)."
-        )
-        raise DataError(message)
-    expected = math.prod(-(-length // chunk) for length, chunk in zip(found.shape, found.chunks, strict=True))
-    written = found.id.get_num_chunks()
-    if written < expected:
-        message = (
-            f"{path}: dataset '{name}' {found.shape} has only {written} of {expected} chunks written, the rest would "
-            "read as zeros. The scan was stopped early or not copied whole: export it again, or leave it out."
-        )
-        raise DataError(message)
-
-
-def _file_of(found: h5py.Group | h5py.Dataset) -> Path:
-    """File that holds a group or dataset; unlike `found.file` it costs no new file object."""
-    return Path(os.fsdecode(h5py.h5f.get_name(found.id)))
-
-
-def _require_inside(target: Path, *, path: Path, name: str) -> None:
-    resolved = target.resolve()
-    if path.parent.resolve() not in resolved.parents and resolved != path.resolve():
-        message = (
-            f"{path}: dataset '{name}' is kept in {target}, outside the folder of the scan, and is not "
-            "followed. Copy the values into the file (h5repack, h5copy)."
-        )
-        raise DataError(message)
-    if not resolved.is_file():
-        message = f"{path}: dataset '{name}' is kept in {target}, which does not exist. Copy that file as well."
-        raise DataError(message)
 
 
 def _one_line(error: Exception) -> str:

@@ -1,6 +1,5 @@
 import os
 import threading
-from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -8,8 +7,9 @@ import pytest
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct import checked_datasets
-from xanesmap.reconstruct.checked_datasets import CheckedDatasets, file_state, is_kept_within
-from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5
+from xanesmap.reconstruct.checked_datasets import CheckedDatasets
+from xanesmap.reconstruct.hdf5 import find_on_trail, open_hdf5
+from xanesmap.reconstruct.hdf5_links import file_state
 
 VALUES = np.arange(24, dtype=np.uint16).reshape(2, 3, 4)
 
@@ -28,11 +28,11 @@ def checks(monkeypatch):
     """Names that were looked for with care, in order."""
     asked = []
 
-    def find(file, name, *, path):
+    def find(file, name, trail):
         asked.append(name)
-        return find_dataset(file, name, path=path)
+        return find_on_trail(file, name, trail)
 
-    monkeypatch.setattr(checked_datasets, "find_dataset", find)
+    monkeypatch.setattr(checked_datasets, "find_on_trail", find)
     return asked
 
 
@@ -93,37 +93,80 @@ def test_chunks_lost_later_are_noticed(path):
         find(checked, path)
 
 
-def test_a_link_into_another_file_is_followed_with_care_each_time(path, checks):
+def test_a_link_into_another_file_is_followed_with_care_once(path, checks):
     with h5py.File(path.with_name("b.h5"), "w") as file:
         file["raw"] = h5py.ExternalLink(path.name, "/deep")
     checked = CheckedDatasets()
-    for _ in range(2):
-        find(checked, path.with_name("b.h5"), "raw/img")
-    assert checks == ["raw/img"] * 2
+    for _ in range(3):
+        np.testing.assert_array_equal(find(checked, path.with_name("b.h5"), "raw/img"), VALUES)
+    assert checks == ["raw/img"]
     path.unlink()
     with pytest.raises(DataError, match="which does not exist"):
         find(checked, path.with_name("b.h5"), "raw/img")
 
 
-def test_what_is_kept_elsewhere_is_not_within_the_file(path):
+def chain(path):
+    """A file `c.h5` whose dataset is reached through `b.h5`."""
+    with h5py.File(path.with_name("b.h5"), "w") as file:
+        file["room"] = h5py.ExternalLink(path.name, "/deep")
+    with h5py.File(path.with_name("c.h5"), "w") as file:
+        file["raw"] = h5py.ExternalLink("b.h5", "/room")
+    return path.with_name("c.h5")
+
+
+@pytest.mark.parametrize("name", ["a.h5", "b.h5", "c.h5"])
+def test_every_file_crossed_is_watched_for_links_put_in_later(path, name):
+    start = chain(path)
+    outside = path.parent.parent / "outside.h5"
+    outside.write_bytes(path.read_bytes())
+    checked = CheckedDatasets()
+    find(checked, start, "raw/img")
+    part = {"a.h5": "deep", "b.h5": "room", "c.h5": "raw"}[name]
+    with h5py.File(path.with_name(name), "a") as file:
+        del file[part]
+        file[part] = h5py.ExternalLink("../outside.h5", "/deep")
+    with pytest.raises(DataError, match=r"'raw/img' is kept in .*outside the folder of the scan"):
+        find(checked, start, "raw/img")
+
+
+def test_a_crossed_file_that_becomes_a_link_out_of_the_folder_is_refused(path):
+    start = chain(path)
+    outside = path.parent.parent / "outside.h5"
+    checked = CheckedDatasets()
+    find(checked, start, "raw/img")
+    path.rename(outside)
+    path.symlink_to(outside)
+    with pytest.raises(DataError, match=r"'raw/img' is kept in .*outside the folder of the scan"):
+        find(checked, start, "raw/img")
+
+
+def test_a_virtual_dataset_is_checked_again_when_a_source_changes(path, checks):
     layout = h5py.VirtualLayout(shape=VALUES.shape, dtype=VALUES.dtype)
-    layout[...] = h5py.VirtualSource(".", "deep/img", shape=VALUES.shape)
-    with h5py.File(path, "a") as file:
-        file["soft"] = h5py.SoftLink("/deep")
-        file["door"] = h5py.ExternalLink(path.name, "/deep")
+    layout[...] = h5py.VirtualSource(path.name, "deep/img", shape=VALUES.shape)
+    with h5py.File(path.with_name("b.h5"), "w") as file:
         file.create_virtual_dataset("made", layout)
+    checked = CheckedDatasets()
+    for _ in range(2):
+        np.testing.assert_array_equal(find(checked, path.with_name("b.h5"), "made"), VALUES)
+    assert checks == ["made"]
+    path.unlink()
+    with pytest.raises(DataError, match="which does not exist"):
+        find(checked, path.with_name("b.h5"), "made")
+
+
+def test_values_in_a_raw_file_are_checked_each_time(path, checks, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    path.with_name("raw.bin").write_bytes(bytes([1, 2, 3, 4]))
+    with h5py.File(path, "a") as file:
         file.create_dataset("raw", shape=(4,), dtype="u1", external=[("raw.bin", 0, 4)])
-        kept = {
-            n: is_kept_within(file, n) for n in ("/deep/img", "soft/img", "door/img", "made", "raw", "deep", "gone/img")
-        }
-    assert [name for name, within in kept.items() if within] == ["/deep/img"]
+    checked = CheckedDatasets()
+    for _ in range(2):
+        assert find(checked, path, "raw").tolist() == [1, 2, 3, 4]
+    assert checks == ["raw", "raw"]
 
 
 def test_where_the_system_tells_no_state_every_reading_is_checked(path, checks, monkeypatch):
-    def refuse(handle):
-        raise OSError
-
-    monkeypatch.setattr(checked_datasets, "os", SimpleNamespace(fstat=refuse))
+    monkeypatch.setattr(checked_datasets, "file_state", lambda file: None)
     checked = CheckedDatasets()
     find(checked, path)
     find(checked, path)

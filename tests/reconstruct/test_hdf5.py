@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.hdf5 import find_dataset, open_hdf5, read_attribute, read_scalar, read_vector
+from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_scalar, read_vector
 
 
 @pytest.fixture
@@ -243,3 +243,75 @@ def test_attributes_are_read_as_text(tmp_path, stored, text):
         file["value"].attrs["units"] = stored
         assert read_attribute(file["value"], "units") == text
         assert read_attribute(file["value"], "axes") is None
+
+
+def virtual(path, parts, *, shape, maxshape=None):
+    """A virtual dataset `made` of parts: (where it goes, source file, shape taken from it)."""
+    layout = h5py.VirtualLayout(shape=shape, dtype="u2", maxshape=maxshape)
+    for where, file_name, taken in parts:
+        layout[where] = h5py.VirtualSource(file_name, "d", shape=taken)
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("made", layout, fillvalue=9)
+
+
+def source(path, n_frames):
+    with h5py.File(path, "w") as file:
+        file["d"] = np.ones((n_frames, 2, 3), "u2")
+
+
+def test_a_virtual_dataset_that_its_sources_do_not_fill_is_refused(tmp_path):
+    source(tmp_path / "a.h5", 4)
+    virtual(tmp_path / "v.h5", [(slice(0, 4), "a.h5", (4, 2, 3))], shape=(6, 2, 3))
+    with pytest.raises(DataError, match=r"v.h5: dataset 'made' .* only 24 of its 36 values come from other datasets"):
+        read(tmp_path / "v.h5", "made")
+
+
+def test_interleaved_sources_fill_a_virtual_dataset(tmp_path):
+    for name in ("a.h5", "b.h5"):
+        source(tmp_path / name, 3)
+    parts = [(slice(start, None, 2), name, (3, 2, 3)) for start, name in enumerate(("a.h5", "b.h5"))]
+    virtual(tmp_path / "v.h5", parts, shape=(6, 2, 3))
+    assert np.all(read(tmp_path / "v.h5", "made") == 1)
+
+
+@pytest.mark.parametrize("taken", [(4, 2, 3), (5, 2, 3)])
+def test_a_source_shorter_than_what_is_taken_from_it_is_named(tmp_path, taken):
+    source(tmp_path / "a.h5", 5)
+    layout = h5py.VirtualLayout(shape=(4, 2, 3), dtype="u2")
+    layout[...] = h5py.VirtualSource("a.h5", "d", shape=taken)[:4]
+    with h5py.File(tmp_path / "v.h5", "w") as file:
+        file.create_virtual_dataset("made", layout)
+    assert np.all(read(tmp_path / "v.h5", "made") == 1)
+    source(tmp_path / "a.h5", 3)
+    with pytest.raises(DataError, match=r"'made' takes 24 values from 'd' in a.h5, which has shape \(3, 2, 3\)"):
+        read(tmp_path / "v.h5", "made")
+
+
+def unlimited(path, file_name):
+    layout = h5py.VirtualLayout(shape=(4, 2, 3), dtype="u2", maxshape=(None, 2, 3))
+    taken = h5py.VirtualSource(file_name, "d", shape=(4, 2, 3), maxshape=(None, 2, 3))
+    layout[: h5py.h5s.UNLIMITED] = taken[: h5py.h5s.UNLIMITED]
+    with h5py.File(path, "w") as file:
+        file.create_virtual_dataset("made", layout)
+
+
+def test_an_unlimited_virtual_dataset_is_read(tmp_path):
+    source(tmp_path / "a.h5", 4)
+    unlimited(tmp_path / "v.h5", "a.h5")
+    assert read(tmp_path / "v.h5", "made").shape == (4, 2, 3)
+
+
+def test_the_shape_of_an_unlimited_virtual_dataset_is_not_asked_for_outside_the_folder(tmp_path):
+    (tmp_path / "scan").mkdir()
+    source(tmp_path / "a.h5", 4)
+    unlimited(tmp_path / "scan" / "v.h5", "../a.h5")
+    with open_hdf5(tmp_path / "scan" / "v.h5") as file:
+        for find in (look_up, find_dataset):
+            with pytest.raises(DataError, match="outside the folder of the scan"):
+                find(file, "made", path=tmp_path / "scan" / "v.h5")
+
+
+def test_a_long_attribute_is_no_unit(tmp_path):
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file.attrs["units"] = np.zeros(5000)
+        assert read_attribute(file, "units") is None
