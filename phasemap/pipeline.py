@@ -11,6 +11,7 @@ from xanesmap.phasemap.config import RunConfig, make_config
 from xanesmap.phasemap.destination import check_destination
 from xanesmap.phasemap.finishing import finish_maps
 from xanesmap.phasemap.memory import SlabSize, slab_size
+from xanesmap.phasemap.noise_maps import NoiseMaps, RowGroups, create_noise_maps
 from xanesmap.phasemap.preparation import (
     check_centre,
     combination_model,
@@ -25,7 +26,7 @@ from xanesmap.phasemap.preparation import (
 )
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.slab import SlabJob, SlabMaps, map_slab
+from xanesmap.phasemap.slab import NOISE_ROWS, SlabJob, SlabMaps, map_slab
 from xanesmap.phasemap.slab_threads import StepDone, run_slabs
 from xanesmap.phasemap.store import ResultWriter
 from xanesmap.reconstruct.readers import open_scan
@@ -122,16 +123,26 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
 
 def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: Progress) -> dict[str, int]:
     """Map all slabs in threads and write each as it comes; counts of repaired values."""
+    noise_maps = _create_noise_maps(writer, job) if writer.keep_mu else None
 
     def map_and_write(start: int, step_done: StepDone) -> tuple[int, int]:
         stop = min(start + size.rows, job.scan.n_rows)
         maps = map_slab(job, start=start, stop=stop, step_done=step_done)
         _write_maps(writer, maps, start=start, stop=stop)
+        if noise_maps is not None:
+            noise_maps.write(start, maps.noise)
         return maps.n_bad, maps.n_zingers
 
     starts, steps = range(0, job.scan.n_rows, size.rows), len(job.scan.tomograms) + 1
     counts = run_slabs(starts, map_and_write, workers=size.workers, steps=steps, progress=progress)
     return {"bad_values": sum(bad for bad, _ in counts), "zingers": sum(zingers for _, zingers in counts)}
+
+
+def _create_noise_maps(writer: ResultWriter, job: SlabJob) -> NoiseMaps:
+    groups = RowGroups(n_rows=job.scan.n_rows, slab_rows=writer.slab_rows, group_rows=NOISE_ROWS)
+    plan, n_energies = job.noise_plans[0], len(job.scan.tomograms)
+    sizes = {"n_points": len(plan.coordinates), "n_radii": len(plan.ring)}
+    return create_noise_maps(writer.folder, groups, n_energies=n_energies, **sizes)
 
 
 def _write_maps(writer: ResultWriter, maps: SlabMaps, *, start: int, stop: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,25 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.survey import Survey
+from xanesmap.phasemap.voxel_fit import covariances_of_noise, fit_slab
 from xanesmap.reconstruct.correction import Attenuation, attenuate
 from xanesmap.reconstruct.engines import Engine, FilterName
 from xanesmap.reconstruct.propagation import (
     NoisePlan,
     VoxelVariance,
     plan_noise,
-    spread_to_pixels,
     voxel_variance,
 )
 from xanesmap.reconstruct.scan import Scan, same_angles
 from xanesmap.reconstruct.stripes import StripeMethod, remove_stripes
-from xanesmap.spectra.combination import (
-    CombinationModel,
-    Constraint,
-    amount_covariance,
-    fit_combination,
-    fraction_and_sigma,
-)
-from xanesmap.spectra.ratio_bias import ratio_bias
+from xanesmap.spectra.combination import CombinationModel, Constraint
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -86,6 +79,9 @@ class SlabMaps:
         `(row, y, x)` edge step of all phases and its standard deviation, 1/um.
     residual
         `(row, y, x)` R-factor.
+    noise
+        Variance of `mu`, (1/um)^2, by energy and group of rows: `counting` `(energy, group, point, point)`, `ring`
+        `(energy, group, radius)`.
     n_bad, n_zingers
         Repaired values of the slab, over all energies.
     """
@@ -96,6 +92,7 @@ class SlabMaps:
     amount: NDArray[np.float32]
     amount_sigma: NDArray[np.float32]
     residual: NDArray[np.float32]
+    noise: VoxelVariance
     n_bad: int
     n_zingers: int
 
@@ -139,9 +136,12 @@ def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], 
         noise.append(_propagate(job, index, attenuation))
         n_bad, n_zingers = n_bad + attenuation.n_bad, n_zingers + attenuation.n_zingers
         step_done("Reconstruct and fit")
-    maps = _fit(job, mu, noise)
+    together = VoxelVariance(
+        counting=np.stack([energy.counting for energy in noise]), ring=np.stack([energy.ring for energy in noise])
+    )
+    maps = _fit(job, mu, together)
     step_done("Reconstruct and fit")
-    return SlabMaps(mu=mu, n_bad=n_bad, n_zingers=n_zingers, **maps)
+    return SlabMaps(mu=mu, noise=together, n_bad=n_bad, n_zingers=n_zingers, **maps)
 
 
 def _attenuation(job: SlabJob, index: int, *, start: int, stop: int) -> Attenuation:
@@ -173,39 +173,7 @@ def _propagate(job: SlabJob, index: int, attenuation: Attenuation) -> VoxelVaria
     return VoxelVariance(counting=found.counting * per_um2, ring=found.ring * per_um2)
 
 
-def _fit(job: SlabJob, mu: NDArray[np.float32], noise: list[VoxelVariance]) -> dict[str, NDArray[np.float32]]:
-    fit = fit_combination(mu, job.model, constraint=job.constraint, variance=job.survey.variances)
-    # Row by row, and into the arrays of the fit: all at once would take as much memory again as the attenuation.
-    for start, covariance in zip(range(0, mu.shape[1], NOISE_ROWS), _amount_covariances(job, noise), strict=True):
-        for row in range(start, min(start + NOISE_ROWS, mu.shape[1])):
-            fraction, sigma = fraction_and_sigma(fit.amounts[:, row], covariance)
-            if job.constraint == "free":
-                fraction -= ratio_bias(fit.amounts[:, row], covariance)
-            fit.fraction[:, row], fit.fraction_sigma[:, row] = fraction, sigma
-            fit.amount_sigma[row] = np.sqrt(covariance.sum(axis=(0, 1)))
-    return {
-        "fraction": fit.fraction,
-        "fraction_sigma": fit.fraction_sigma,
-        "amount": fit.amount,
-        "amount_sigma": fit.amount_sigma,
-        "residual": fit.r_factor,
-    }
-
-
-def _amount_covariances(job: SlabJob, noise: list[VoxelVariance]) -> Iterator[NDArray[np.float32]]:
-    """`(phase, phase, y, x)` covariance of the amounts, (1/um)^2, of one group of rows after another.
-
-    The same in all rows of a group: interpolation between groups would need those of the next slab. Fit and
-    interpolation are both linear, so the covariance is formed on the coarse points and spread afterwards.
-    """
-    counting = amount_covariance(job.model, np.stack([energy.counting for energy in noise]))
-    ring = amount_covariance(job.model, np.stack([energy.ring for energy in noise]))
-    n_phases, n_u = len(counting), job.scan.n_columns
-    plan = job.noise_plans[0]
-    for group in range(counting.shape[2]):
-        covariance = np.empty((n_phases, n_phases, n_u, n_u), np.float32)
-        for first in range(n_phases):
-            for second in range(first + 1):
-                spread = spread_to_pixels(counting[first, second, group], ring[first, second, group], plan)
-                covariance[first, second] = covariance[second, first] = spread
-        yield covariance
+def _fit(job: SlabJob, mu: NDArray[np.float32], noise: VoxelVariance) -> dict[str, NDArray[np.float32]]:
+    groups = np.arange(mu.shape[1]) // NOISE_ROWS
+    covariances = covariances_of_noise(job.model, noise, groups=groups.tolist(), n_u=mu.shape[-1])
+    return fit_slab(mu, job.model, covariances, constraint=job.constraint)

@@ -186,6 +186,11 @@ class ResultWriter:
         }
         self._root.attrs[ATTRIBUTE] = as_json({**self._attributes, **facts, **status})
 
+    @property
+    def folder(self) -> Path:
+        """Folder in which the result is being written, for arrays that are no layers."""
+        return self._partial
+
     def array(self, name: str) -> zarr.Array[Any]:
         """Array of a layer at full resolution, for reading while the result is written.
 

@@ -132,7 +132,7 @@ def voxel_variance(variance: FloatArray, flat_variance: FloatArray, plan: NoiseP
     return VoxelVariance(counting=counting.T.reshape(-1, points, points), ring=rings.T)
 
 
-def spread_to_pixels(counting: FloatArray, ring: FloatArray, plan: NoisePlan) -> NDArray[np.float32]:
+def spread_to_pixels(counting: FloatArray, ring: FloatArray, *, n_u: int) -> NDArray[np.float32]:
     """Sum of the two forms of noise on all pixels, by linear interpolation.
 
     Parameters
@@ -141,17 +141,18 @@ def spread_to_pixels(counting: FloatArray, ring: FloatArray, plan: NoisePlan) ->
         `(..., point, point)`, any quantity linear in the variances of `VoxelVariance.counting`.
     ring
         `(..., radius)`, the same for `VoxelVariance.ring`.
-    plan
-        Gives the positions of the points.
+    n_u
+        Columns of a slice.
 
     Returns
     -------
     `(..., n_u, n_u)` values.
     """
-    scale = (len(plan.coordinates) - 1) / max(plan.n_u - 1, 1)
-    matrix = _interpolation_matrix(np.arange(plan.n_u) * scale, len(plan.coordinates)).astype(np.float32)
+    n_points = counting.shape[-1]
+    scale = (n_points - 1) / max(n_u - 1, 1)
+    matrix = _interpolation_matrix(np.arange(n_u) * scale, n_points).astype(np.float32)
     total: NDArray[np.float32] = np.asarray(matrix @ counting.astype(np.float32) @ matrix.T, np.float32)
-    total += _along_radius(ring.astype(np.float32), n_u=plan.n_u)
+    total += _along_radius(ring.astype(np.float32), n_u=n_u)
     return total
 
 

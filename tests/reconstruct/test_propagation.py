@@ -8,7 +8,7 @@ from xanesmap.reconstruct.propagation import plan_noise, spread_to_pixels, voxel
 def predicted(variance, flat_variance, angles, centre):
     plan = plan_noise(angles, n_u=variance.shape[-1])
     compact = voxel_variance(variance[None], flat_variance[None], plan, centre=centre)
-    return spread_to_pixels(compact.counting, compact.ring, plan)[0]
+    return spread_to_pixels(compact.counting, compact.ring, n_u=plan.n_u)[0]
 
 
 def radius(n):
@@ -61,6 +61,6 @@ def test_slices_are_spread_each_for_itself():
     points, radii = len(plan.coordinates), plan.ring.shape[0]
     counting = np.multiply.outer([1.0, 3.0], np.ones((points, points)))
     ring = np.multiply.outer([0.5, 0.25], np.ones(radii))
-    spread = spread_to_pixels(counting, ring, plan)
+    spread = spread_to_pixels(counting, ring, n_u=plan.n_u)
     np.testing.assert_allclose(spread[0], np.full((32, 32), 1.5), rtol=1e-6)
     np.testing.assert_allclose(spread[1], np.full((32, 32), 3.25), rtol=1e-6)
