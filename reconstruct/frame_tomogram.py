@@ -30,8 +30,8 @@ class Frame(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """Data type of a pixel."""
 
-    def read_rows(self, start: int, stop: int) -> CountArray:
-        """Read rows `start` to `stop - 1`, `(v, u)`; safe in threads."""
+    def read_into(self, rows: CountArray, start: int) -> None:
+        """Read as many rows as an array `(v, u)` has, from row `start` on; safe in threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -144,7 +144,8 @@ class FrameTomogram:
         if not 0 <= index < len(self.projections):
             message = f"{self.source}: projection {index} asked of {len(self.projections)}."
             raise DataError(message)
-        return self.projections[index].read_rows(0, self.n_rows)
+        image: CountArray = _read_stack(self.projections[index : index + 1], 0, self.n_rows)[0]  # (v, u)
+        return image
 
     def _references(self, start: int, stop: int) -> tuple[CountArray, CountArray]:
         one_frame = (1, stop - start, self.n_columns)
@@ -158,8 +159,8 @@ class FrameTomogram:
 
 
 def _read_stack(frames: Sequence[Frame], start: int, stop: int) -> CountArray:
-    dtype = np.result_type(*{frame.dtype.newbyteorder("=") for frame in frames})
+    dtype = np.result_type(*(dtype.newbyteorder("=") for dtype in {frame.dtype for frame in frames}))
     stack = np.empty((len(frames), stop - start, frames[0].shape[1]), dtype)  # (frame, v, u)
-    for image, frame in zip(stack, frames, strict=True):
-        image[:] = frame.read_rows(start, stop)
+    for rows, frame in zip(stack, frames, strict=True):
+        frame.read_into(rows, start)
     return stack

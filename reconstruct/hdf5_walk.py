@@ -17,6 +17,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def main() -> None:
     answer(READY)
     for path in asked_paths(parent):
         step_s = min(STEP_S + Path(path).stat().st_size / BYTES_PER_S, LONGEST_STEP_S)
-        walk(path, before_step=lambda seconds=step_s: signal.setitimer(signal.ITIMER_PROF, seconds))
+        walk(path, before_step=partial(signal.setitimer, signal.ITIMER_PROF, step_s))
         left_open = h5py.h5f.get_obj_count(h5py.h5f.OBJ_ALL, h5py.h5f.OBJ_FILE)
         signal.setitimer(signal.ITIMER_PROF, 0)
         answer("walked")

@@ -1,10 +1,12 @@
 """Frames in TIFF files: pages found without reading them, and rows of them read on request."""
 
+import io
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from xanesmap.reconstruct.scan import CountArray
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_PIXELS = 1 << 26
 """No detector has more pixels; a damaged header may claim any number."""
+LARGEST_FRAMING = 1 << 16
+"""Bytes beside the pixels that are compared with those of the first file of a folder."""
 LARGEST_RATIO = 1032
 """Deflate, the strongest of the usual compressions, makes data no smaller than this (RFC 1951)."""
 
@@ -37,6 +41,51 @@ _DAMAGED = (
 """What tifffile and its decoders raise on damaged files."""
 
 
+FileState = tuple[int, int, int]
+"""Inode, size in bytes and time of the last write in ns."""
+
+
+@dataclass(slots=True)
+class PixelPlace:
+    """Where the pixels of a page start, as far as that was looked up, in a file of some state.
+
+    Attributes
+    ----------
+    found
+        State of the file, and the offset of the first pixel in it: None where they do not follow each other
+        uncompressed.
+    """
+
+    found: tuple[FileState, int | None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFile:
+    """A file with a single page that others are alike: all its bytes but the pixels decide about where these are.
+
+    Attributes
+    ----------
+    size
+        Size of the file in bytes.
+    offset
+        Where its pixels start.
+    head, tail
+        Bytes before and behind the pixels.
+    """
+
+    size: int
+    offset: int
+    head: bytes
+    tail: bytes
+
+    def is_alike(self, file: io.FileIO, size: int) -> bool:
+        """Whether an open file of `size` bytes differs in nothing but the pixels."""
+        if size != self.size or file.seek(0) or file.read(len(self.head)) != self.head:
+            return False
+        file.seek(size - len(self.tail))
+        return file.read(len(self.tail)) == self.tail
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TiffFrame:
     """One page of a TIFF file.
@@ -51,15 +100,18 @@ class TiffFrame:
         Rows and columns expected of it.
     dtype
         Data type expected of a pixel, in the byte order of the file.
-    offset
-        Where its pixels start in the file, where they follow each other uncompressed; None to look on reading.
+    place
+        Where its pixels start, or nothing to look that up on the first reading.
+    first
+        The first file of the folder, where that spares looking.
     """
 
     source: Path
     page: int
     shape: tuple[int, int]
     dtype: np.dtype[Any]
-    offset: int | None
+    place: PixelPlace = field(default_factory=PixelPlace, compare=False)
+    first: FirstFile | None = field(default=None, compare=False)
 
     def read_rows(self, start: int, stop: int) -> CountArray:
         """Read rows `start` to `stop - 1`.
@@ -73,23 +125,74 @@ class TiffFrame:
         DataError
             The file cannot be read, or its page is not what was expected.
         """
-        if self.offset is None:
-            return self._look_and_read(start, stop)
-        row_bytes = self.shape[1] * self.dtype.itemsize
+        rows = np.empty((stop - start, self.shape[1]), self.dtype.newbyteorder("="))
+        self.read_into(rows, start)
+        return rows
+
+    def read_into(self, rows: CountArray, start: int) -> None:
+        """Read as many rows as an array has, from row `start` on.
+
+        Parameters
+        ----------
+        rows
+            `(v, u)` array to fill.
+        start
+            First row.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read, or its page is not what was expected.
+        """
         try:
-            with self.source.open("rb", buffering=0) as file:
-                file.seek(self.offset + start * row_bytes)
-                content = file.read((stop - start) * row_bytes)
+            with io.FileIO(self.source) as file:
+                offset = self._find_offset(file)
+                n_read = None if offset is None else self._fill(rows, file, offset, start)
         except OSError as error:
             message = f"{self.source}: cannot be read ({error.strerror}). Check that the file is still there."
             raise DataError(message) from error
-        if len(content) != (stop - start) * row_bytes:
+        if n_read is None:
+            rows[:] = self._decode()[start : start + rows.shape[0]]
+        elif n_read != rows.size * self.dtype.itemsize:
             message = f"{self.source}: ends within page {self.page + 1}. The file is truncated: copy it again."
             raise DataError(message)
-        values = np.frombuffer(content, dtype=self.dtype).reshape(stop - start, self.shape[1])
-        return values.astype(self.dtype.newbyteorder("="), copy=False)
 
-    def _look_and_read(self, start: int, stop: int) -> CountArray:
+    def _fill(self, rows: CountArray, file: io.FileIO, offset: int, start: int) -> int:
+        """Number of bytes that were there."""
+        file.seek(offset + start * self.shape[1] * self.dtype.itemsize)
+        if rows.dtype == self.dtype and rows.flags.c_contiguous:
+            return file.readinto(rows.data) or 0
+        own = np.zeros(rows.shape, self.dtype)
+        n_read = file.readinto(own.data.cast("B")) or 0
+        rows[:] = own
+        return n_read
+
+    def _find_offset(self, file: io.FileIO) -> int | None:
+        """Where the pixels start in the open file; None where they have to be decoded."""
+        seen = os.fstat(file.fileno())
+        state = (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+        found = self.place.found
+        if found is not None and found[0] == state:
+            return found[1]
+        if self.first is not None and self.first.is_alike(file, seen.st_size):
+            offset: int | None = self.first.offset
+        else:
+            offset = self._look()
+        self.place.found = state, offset
+        return offset
+
+    def _look(self) -> int | None:
+        with self._open_page() as page:
+            return int(page.dataoffsets[0]) if page.is_contiguous and page.dataoffsets else None
+
+    def _decode(self) -> CountArray:
+        """The whole page."""
+        with self._open_page() as page:
+            _require_data(page, self.dtype, self.source)
+            return np.asarray(page.asarray(maxworkers=1))
+
+    @contextmanager
+    def _open_page(self) -> Iterator[Any]:
         with _open_tiff(self.source) as file:
             page = file.pages[self.page]
             shape, dtype = _layout(page, file.byteorder, self.source)
@@ -99,11 +202,7 @@ class TiffFrame:
                     f"{self.shape[0]} x {self.shape[1]} pixels of {self.dtype} are expected. Leave the odd file out."
                 )
                 raise DataError(message)
-            if not (page.is_contiguous and page.dataoffsets):
-                _require_data(page, dtype, self.source)
-                return np.asarray(page.asarray(maxworkers=1))[start:stop]
-            offset = int(page.dataoffsets[0])
-        return replace(self, offset=offset).read_rows(start, stop)
+            yield page
 
 
 def find_tiffs(folder: Path) -> list[Path]:
@@ -130,17 +229,19 @@ def find_frames(path: Path) -> list[TiffFrame]:
         The file cannot be read as TIFF, or a page is no grey-scale image of numbers.
     """
     with _open_tiff(path) as file:
+        seen = os.fstat(file.filehandle.fileno())
         first = file.pages[0]
         shape, dtype = _layout(first, file.byteorder, path)
         offsets = list(_page_offsets(file, shape, dtype, path))
     n_bytes = shape[0] * shape[1] * dtype.itemsize
-    size = path.stat().st_size
+    size = seen.st_size
     for page, offset in enumerate(offsets):
         if offset is not None and offset + n_bytes > size:
             message = f"{path}: ends within page {page + 1} of {len(offsets)}. The file is truncated: copy it again."
             raise DataError(message)
+    state = (seen.st_ino, size, seen.st_mtime_ns)
     return [
-        TiffFrame(source=path, page=page, shape=shape, dtype=dtype, offset=offset)
+        TiffFrame(source=path, page=page, shape=shape, dtype=dtype, place=PixelPlace((state, offset)))
         for page, offset in enumerate(offsets)
     ]
 
@@ -167,8 +268,28 @@ def find_frames_alike(paths: Sequence[Path]) -> list[TiffFrame]:
     if len(first) > 1:
         return first + [frame for path in paths[1:] for frame in find_frames(path)]
     shape, dtype = first[0].shape, first[0].dtype
-    later = [TiffFrame(source=path, page=0, shape=shape, dtype=dtype, offset=None) for path in paths[1:]]
+    alike = _first_file(first[0]) if len(paths) > 1 else None
+    later = [TiffFrame(source=path, page=0, shape=shape, dtype=dtype, first=alike) for path in paths[1:]]
     return first + later
+
+
+def _first_file(frame: TiffFrame) -> FirstFile | None:
+    """The first file of many; None where its pixels do not follow each other, or more than they are kept with them."""
+    found = frame.place.found
+    offset = None if found is None else found[1]
+    if found is None or offset is None:
+        return None
+    size = found[0][1]
+    end = offset + frame.shape[0] * frame.shape[1] * frame.dtype.itemsize
+    if offset + size - end > LARGEST_FRAMING:
+        return None
+    try:
+        with io.FileIO(frame.source) as file:
+            head = file.read(offset)
+            file.seek(end)
+            return FirstFile(size=size, offset=offset, head=head or b"", tail=file.read(size - end) or b"")
+    except OSError:
+        return None  # the reading will say so
 
 
 @contextmanager

@@ -5,6 +5,7 @@ data type of all), the images in `ImageData<k>/Image<i>` with a hundred images p
 sample, where one was recorded with the file, in `ReferenceData/Image`. All numbers are little-endian.
 """
 
+import io
 from calendar import timegm
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,22 +79,43 @@ class XrmFrame:
         DataError
             The file cannot be read or has become shorter.
         """
+        rows = np.empty((stop - start, self.shape[1]), self.dtype.newbyteorder("="))
+        self.read_into(rows, start)
+        return rows
+
+    def read_into(self, rows: CountArray, start: int) -> None:
+        """Read as many rows as an array has, from row `start` on.
+
+        Parameters
+        ----------
+        rows
+            `(v, u)` array to fill, rows in the order of the file.
+        start
+            First row.
+
+        Raises
+        ------
+        DataError
+            The file cannot be read or has become shorter.
+        """
+        is_direct = rows.dtype == self.dtype and rows.flags.c_contiguous
+        own: CountArray = rows if is_direct else np.empty(rows.shape, self.dtype)
+        content = own.data.cast("B")
         row_bytes = self.shape[1] * self.dtype.itemsize
-        pieces = []
+        position = 0
         try:
-            with self.source.open("rb", buffering=0) as file:
-                for offset, length in self.extent.pieces(start * row_bytes, stop * row_bytes):
+            with io.FileIO(self.source) as file:
+                for offset, length in self.extent.pieces(start * row_bytes, (start + rows.shape[0]) * row_bytes):
                     file.seek(offset)
-                    pieces.append(file.read(length))
+                    position += file.readinto(content[position : position + length]) or 0
         except OSError as error:
             message = f"{self.source}: cannot be read ({error.strerror}). Check that the file is still there."
             raise DataError(message) from error
-        content = b"".join(pieces)
-        if len(content) != (stop - start) * row_bytes:
+        if position != len(content):
             message = f"{self.source}: became shorter since it was opened. Open the scan again when it is complete."
             raise DataError(message)
-        values = np.frombuffer(content, dtype=self.dtype).reshape(stop - start, self.shape[1])  # (v, u)
-        return values.astype(self.dtype.newbyteorder("="), copy=False)
+        if not is_direct:
+            rows[:] = own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
