@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import FitError
 from xanesmap.spectra.combination_model import CombinationModel, amount_covariance, make_model
-from xanesmap.spectra.constrained import active_sets, following_columns, sum_to_one_direction
+from xanesmap.spectra.constrained import MAXIMUM_PHASES, active_sets, following_columns, sum_to_one_direction
 from xanesmap.spectra.fit_arrays import KernelCovariance, KernelModel, KernelResult
+from xanesmap.spectra.nonnegative import pin_negative
 from xanesmap.spectra.uncertainty import estimator_covariance, fraction_and_sigma
 
 __all__ = [
@@ -86,7 +87,7 @@ def fit_combination(
         Columns and weights, sampled at the energies of the spectra.
     constraint
         "free": no constraint, the only choice that leaves averages over pure regions unbiased. "non-negative":
-        no amount below zero, exact, background free; at most five phases. "sum-to-one": amounts of any sign
+        no amount below zero, exact, background free. "sum-to-one": amounts of any sign
         sum to 1, for spectra that are already edge-normalised.
     variance
         `(energy,)` or `(energy, ...)` variance of every datum in the unit of the spectra squared, independent
@@ -104,7 +105,7 @@ def fit_combination(
     ------
     FitError
         If the energies of spectra, model and variance differ in number, no variance is given and no residual is
-        left to take it from, or more than five phases are to be non-negative.
+        left to take it from.
     """
     from xanesmap.spectra.fit_kernel import fit_voxels  # numba takes half a second to import
 
@@ -115,29 +116,40 @@ def fit_combination(
     columns = np.ascontiguousarray(values).reshape(len(values), -1)  # (energy, voxel)
     kernel_model, covariance = _prepare(model, constraint, scatter="residuals" if known is None else "known")
     matrices = KernelModel(*(np.ascontiguousarray(m, dtype=values.dtype) for m in kernel_model))
-    normalise = None if model.matrix is None else model.matrix.astype(values.dtype)
     if known is not None:
-        estimator = matrices.solver[: model.n_phases]
-        estimator = estimator if normalise is None else estimator @ normalise
+        estimator = _raw_estimator(matrices.solver[: model.n_phases], model)
         covariance = estimator_covariance(estimator, known.reshape(len(known), -1))
     shared = _kernel_covariance(covariance.astype(values.dtype))
     result = _empty_result(model, n_voxels=columns.shape[1], dtype=values.dtype)
+    many = constraint == "non-negative" and model.n_phases > MAXIMUM_PHASES
 
     def fit_block(start: int, stop: int) -> None:
-        if normalise is None:
+        if model.matrix is None and not many:
             fit_voxels(columns, matrices, shared, result, start, stop)
             return
         # Block by block: all normalised spectra at once would take the memory of the spectra again.
         for first in range(start, stop, _BLOCK):
             part = slice(first, min(first + _BLOCK, stop))
-            block = normalise @ columns[:, part]
+            block = _normalised(columns[:, part], model)
             fitted = _empty_result(model, n_voxels=block.shape[1], dtype=values.dtype)
             fit_voxels(block, matrices, _part(shared, part), fitted, 0, block.shape[1])
+            if many:
+                pin_negative(block, matrices, fitted)
             for whole, values_of_part in zip(result, fitted, strict=True):
                 whole[..., part] = values_of_part
 
     _run_blocks(fit_block, n_voxels=columns.shape[1], threads=threads)
     return _with_voxel_shape(result, values.shape[1:])
+
+
+def _raw_estimator(estimator: FloatArray, model: CombinationModel) -> FloatArray:
+    """From a matrix for normalised spectra to one for spectra as they are."""
+    return estimator if model.matrix is None else estimator @ model.matrix.astype(estimator.dtype)
+
+
+def _normalised(columns: FloatArray, model: CombinationModel) -> FloatArray:
+    """Contiguous spectra as they are fitted."""
+    return np.ascontiguousarray(columns if model.matrix is None else model.matrix.astype(columns.dtype) @ columns)
 
 
 def _part(covariance: KernelCovariance, part: slice) -> KernelCovariance:
@@ -156,7 +168,8 @@ def _prepare(
     free = model.normalised_solver
     solver = free - np.outer(direction, free[:k].sum(axis=0))
     covariance = inverse[:k, :k] - inverse[:k, :k].sum() * np.outer(direction[:k], direction[:k])
-    sets, kept = active_sets(covariance) if constraint == "non-negative" else (np.empty((0, k, k)), np.empty((0, k)))
+    few = constraint == "non-negative" and k <= MAXIMUM_PHASES
+    sets, kept = active_sets(covariance) if few else (np.empty((0, k, k)), np.empty((0, k)))
     n_free = len(weights) - len(inverse) + (constraint == "sum-to-one")
     matrices = KernelModel(
         solver=solver,
@@ -167,7 +180,7 @@ def _prepare(
         kept=kept,
         curvature=np.linalg.inv(inverse[:k, :k]),
         follow=following_columns(inverse, n_phases=k),
-        repeat=np.array([constraint == "non-negative" and not np.allclose(weights, 1.0, rtol=1e-9)]),
+        repeat=np.array([few and not np.allclose(weights, 1.0, rtol=1e-9)]),
         n_free=np.array([n_free if scatter == "residuals" else 0]),
     )
     return matrices, covariance[:, :, np.newaxis]

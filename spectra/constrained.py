@@ -15,7 +15,7 @@ from xanesmap.errors import FitError
 FloatArray = NDArray[np.floating[Any]]
 
 MAXIMUM_PHASES: Final = 5
-"""Most phases of a non-negative fit: all 2^5 active sets are tried."""
+"""Most phases for which all 2^5 active sets are tried; `nonnegative` does more."""
 
 
 def active_sets(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -48,8 +48,8 @@ def active_sets(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     n_phases = len(covariance)
     if n_phases > MAXIMUM_PHASES:
         message = (
-            f"a non-negative fit of {n_phases} phases was asked for, at most {MAXIMUM_PHASES} are possible; fit "
-            "fewer phases or without the constraint."
+            f"all active sets of {n_phases} phases were asked for, at most {MAXIMUM_PHASES} phases are possible; use "
+            "`nonnegative` for more."
         )
         raise FitError(message)
     curvature = np.linalg.inv(covariance)

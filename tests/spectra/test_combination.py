@@ -387,9 +387,3 @@ def test_shapes_that_do_not_match_are_refused():
         make_model(model.references, model.background[:, :50])
     with pytest.raises(FitError, match="hold numbers that are not finite"):
         make_model(model.references * np.nan, model.background)
-
-
-def test_more_than_five_phases_cannot_be_nonnegative():
-    model = random_model(np.random.default_rng(0), n_phases=6, n_background=0)
-    with pytest.raises(FitError, match="non-negative fit of 6 phases was asked for, at most 5"):
-        fit_combination(np.ones(len(model.weights)), model, constraint="non-negative")
