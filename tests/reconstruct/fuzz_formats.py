@@ -4,6 +4,7 @@
 """
 
 import ctypes
+import json
 import os
 import resource
 import select
@@ -327,43 +328,56 @@ def resident_bytes(peak):
 
 
 def in_process(work):
-    """Text that `work` returns in a process of its own, and the status that process ends with."""
+    """Lines that `work` gives in a process of its own, until it ends or crashes, and the status of that process."""
     receive, send = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(receive)
-        resource.setrlimit(resource.RLIMIT_CPU, (10, 10))
         try:
-            told = work()
-        except BaseException as error:
-            told = f"0 no sentence of ours: {error!r}"
-        os.write(send, told.encode()[:4000])
-        os._exit(0)
+            for line in work():
+                os.write(send, f"{line[:4000]}\n".encode())
+        finally:
+            os._exit(0)
     os.close(send)
     with os.fdopen(receive, "rb") as pipe:
-        told = pipe.read().decode(errors="replace")
-    return told, os.waitpid(child, 0)[1]
+        lines = pipe.read().decode(errors="replace").splitlines()
+    return lines, os.waitpid(child, 0)[1]
 
 
-def verdict_in_process(path):
-    """As `verdict`, in a process that may crash, hang or run out of memory; also how far its memory grew."""
+def limit_cpu():
+    """End this process once it has worked for another ten seconds."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 10, hard))
 
-    def judge():
+
+def judge_all(paths):
+    """As `verdict` of each file: one JSON text with the fault, the time taken and the growth of memory."""
+    for path in paths:
+        limit_cpu()
         Path("/proc/self/clear_refs").write_text("5")  # resets the peak
-        before = resident_bytes(peak=False)
-        told = verdict(path) or ""
-        return f"{resident_bytes(peak=True) - before} {told}"
+        before, start = resident_bytes(peak=False), time.perf_counter()
+        fault = verdict(path)
+        seconds = time.perf_counter() - start
+        grown = resident_bytes(peak=True) - before
+        if grown > LIMIT_BYTES:
+            fault = f"took {grown / 2**20:.0f} MiB: {fault or 'no other fault'}"
+        yield json.dumps([fault, seconds, grown])
 
-    told, status = in_process(judge)
-    if status != 0:
-        return f"the process ended with status {status}", 0
-    grown, _, fault = told.partition(" ")
-    if int(grown) > LIMIT_BYTES:
-        return f"took {int(grown) / 2**20:.0f} MiB: {fault or 'no other fault'}", int(grown)
-    return fault or None, int(grown)
+
+def verdicts_in_process(paths):
+    """As `judge_all`, in a process that may crash, hang or run out of memory, and is replaced when it does."""
+    judged = []
+    while len(judged) < len(paths):
+        waiting = paths[len(judged) :]
+        lines, status = in_process(lambda waiting=waiting: judge_all(waiting))
+        judged += [json.loads(line) for line in lines]
+        if len(lines) < len(waiting):
+            judged.append([f"the process ended with status {status}", 0.0, 0])
+    return judged
 
 
 def mutate_in_process(folder, format, seed):
     """As `mutate`, in a process of its own: HDF5 may crash on writing into a file that is damaged already."""
-    told, _ = in_process(lambda: "+".join(mutate(folder, format, seed)[1]))
-    return folder / "scan" / "fuzzed.h5", told.split("+") if told else []
+    lines, _ = in_process(lambda: ["+".join(mutate(folder, format, seed)[1])])
+    return folder / "scan" / "fuzzed.h5", lines[0].split("+") if lines else []
