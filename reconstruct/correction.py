@@ -17,6 +17,7 @@ from scipy.ndimage import median_filter
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.noise import DetectorNoise, estimate_noise, estimate_noise_from_projections
+from xanesmap.reconstruct.plausible_counts import implausible_frames
 from xanesmap.reconstruct.scan import CountArray, Frames
 from xanesmap.reconstruct.zingers import (
     BoolArray,
@@ -107,9 +108,9 @@ def attenuate(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | Non
     Raises
     ------
     DataError
-        NaN or infinite counts, flats that cannot normalise the projections, or more than 5 % of bad values.
+        NaN, infinite or absurdly large counts, flats that cannot normalise the projections, or more than 5 % of bad values.
     """
-    _require_finite(frames)
+    _require_plausible(frames)
     reference = _reference(frames, noise=noise, zinger_sigma=zinger_sigma)
     values = np.empty(frames.projections.shape, dtype=np.float32)
     variance = np.empty_like(values)
@@ -187,15 +188,13 @@ def lasting_saturation(frames: CountArray) -> BoolArray:
     return np.asarray(portion > (0.5 if frames.shape[0] >= 3 else 0.0))
 
 
-def _require_finite(frames: Frames) -> None:
+def _require_plausible(frames: Frames) -> None:
     stacks = (frames.projections, frames.flats, frames.darks)
     for name, stack in zip(frames.datasets, stacks, strict=True):
-        if stack.dtype.kind != "f":
-            continue
-        broken = np.flatnonzero(~np.isfinite(stack).all(axis=(1, 2)))
+        broken = implausible_frames(stack)
         if broken.size:
             message = (
-                f"{frames.source}: dataset '{name}' holds NaN or infinite counts in frame {broken[0]} "
+                f"{frames.source}: dataset '{name}' holds NaN, infinite or absurdly large counts in frame {broken[0]} "
                 f"({broken.size} such frames). Drop these frames, or export the raw counts again."
             )
             raise DataError(message)

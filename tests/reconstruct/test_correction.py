@@ -185,7 +185,7 @@ def test_bad_pixels_are_filled_from_neighbours_counted_and_told(stack, value):
     assert (result.variance[:, 2, 13] > result.variance[:, 2, 16].mean()).mean() > 0.9
 
 
-@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e308, -1e30])
 @pytest.mark.parametrize(
     ("stack", "dataset", "index"),
     [("projections", "img_tomo", 5), ("flats", "img_bkg", 1), ("darks", "img_dark", 0)],

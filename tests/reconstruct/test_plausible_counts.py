@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from xanesmap.reconstruct.plausible_counts import plausible_or_nan
+from xanesmap.reconstruct.plausible_counts import implausible_frames, plausible_or_nan
 
 
 @pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
@@ -22,3 +22,18 @@ def test_absurd_counts_become_nan(absurd):
 def test_plausible_counts_are_not_copied(dtype):
     counts = np.arange(9, dtype=dtype)
     assert plausible_or_nan(counts) is counts
+
+
+@pytest.mark.parametrize("dtype", ["f2", "f4", "f8", ">f4"])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_frames_with_counts_that_are_no_numbers_are_found(dtype, wrong):
+    counts = np.full((5, 3, 4), 60000, dtype=dtype)
+    counts[1, 2, 3] = counts[4, 0, 0] = wrong
+    assert implausible_frames(counts).tolist() == [1, 4]
+
+
+def test_frames_with_absurd_counts_are_found_and_integers_never_are():
+    counts = np.full((3, 2, 2), 9e17)
+    counts[2, 1, 1] = -1.1e18
+    assert implausible_frames(counts).tolist() == [2]
+    assert implausible_frames(np.full((3, 2, 2), 2**64 - 1, dtype=np.uint64)).size == 0
