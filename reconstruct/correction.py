@@ -108,7 +108,8 @@ def attenuate(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | Non
     Raises
     ------
     DataError
-        NaN, infinite or absurdly large counts, flats that cannot normalise the projections, or more than 5 % of bad values.
+        NaN, infinite or absurdly large counts, flats that cannot normalise the projections, or more than 5 % of bad
+        values.
     """
     _require_plausible(frames)
     reference = _reference(frames, noise=noise, zinger_sigma=zinger_sigma)

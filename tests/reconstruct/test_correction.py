@@ -193,7 +193,7 @@ def test_bad_pixels_are_filled_from_neighbours_counted_and_told(stack, value):
 def test_counts_that_are_no_numbers_are_refused_naming_dataset_and_frame(stack, dataset, index, wrong):
     frames = exact_frames(smooth_attenuation())
     getattr(frames, stack)[index, 1, 3] = wrong
-    with pytest.raises(DataError, match=rf"e1\.h5: dataset '{dataset}' holds NaN .* in frame {index} \(1 such"):
+    with pytest.raises(DataError, match=rf"e1\.h5: dataset '{dataset}' holds NaN, .* in frame {index} \(1 such"):
         attenuate(frames, noise=QUIET)
 
 
