@@ -2,8 +2,8 @@
 
 The distance to the surface has one peak in every convex particle. Flooding it from its peaks (watershed) cuts a group
 of particles at every saddle; a cut is kept only where it is a neck, that is, where the saddle is low against the
-smaller of the two peaks. That rule has no length in it, so it splits small and large particles alike, and leaves long or
-knobbly ones whole.
+smaller of the two peaks. That rule has no length in it, so it splits small and large particles alike, and leaves long
+or knobbly ones whole.
 
 References
 ----------

@@ -1,6 +1,8 @@
 """Solids of known geometry on voxels, for tests and benchmarks of morphology."""
 
 import numpy as np
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import shift as ndimage_shift
 from scipy.spatial.transform import Rotation
 from scipy.special import ellipeinc, ellipkinc
 from scipy.stats import norm
@@ -70,3 +72,37 @@ def is_split_right(labels, one, other):
     shares = [[np.mean(labels[body] == value) for value in (1, 2)] for body in (one & ~other, other & ~one)]
     first, second = (int(np.argmax(share)) for share in shares)
     return first != second and min(max(share) for share in shares) > 0.95
+
+
+def knobbly_body(rng, radius, n, supersampling=2):
+    """Depth below the surface of a random wavy ellipsoid on a finer grid, voxels: `(s n, s n, s n)`."""
+    s = supersampling
+    grid = (np.arange(s * n) + 0.5) / s - 0.5
+    offset = np.stack(np.meshgrid(grid, grid, grid, indexing="ij"), axis=-1) - (n - 1) / 2 - rng.uniform(-0.5, 0.5, 3)
+    local = offset @ Rotation.random(random_state=rng).as_matrix() / (radius * rng.uniform(0.75, 1.0, 3))
+    length = np.linalg.norm(local, axis=-1)
+    level = 1 - length
+    direction = local / np.maximum(length, 1e-6)[..., None]
+    for _ in range(4):
+        level += rng.uniform(0.01, 0.05) * np.cos(direction @ rng.uniform(-4, 4, 3) + rng.uniform(0, 2 * np.pi))
+    inside = level > 0
+    return (distance_transform_edt(inside) - distance_transform_edt(~inside)) / s
+
+
+def core_in(depth, share, *, blur_px, shift=(0, 0, 0), supersampling=2):
+    """Mask of a body and the blurred fraction of a core of that share, one depth below the surface or shifted (voxels).
+
+    `depth` is that of `knobbly_body`.
+    """
+    s = supersampling
+    body = depth > 0
+    core = (depth > np.quantile(depth[body], 1 - share)).astype(np.float32)
+    core = ndimage_shift(core, np.asarray(shift, float) * s, order=1) * body
+
+    def mean(values):
+        return values.reshape(*(m for n in values.shape for m in (n // s, s))).mean(axis=(1, 3, 5))
+
+    filled, part = gaussian_filter(body.astype(np.float32), blur_px * s), gaussian_filter(core, blur_px * s)
+    filled, part = mean(filled), mean(part)
+    mask = filled >= 0.5
+    return mask, np.where(mask, part / np.maximum(filled, 1e-6), np.nan)
