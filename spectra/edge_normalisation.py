@@ -19,6 +19,9 @@ BoolArray = NDArray[np.bool_]
 Window = tuple[float, float]
 Normalisation = Literal["none", "constant", "global-slope", "line"]
 PostEdge = Literal["none", "line"]
+Side = Literal["pre-edge", "post-edge"]
+
+_SIDES: Final[tuple[Side, Side]] = ("pre-edge", "post-edge")
 
 SHORTEST_PRE_EDGE_EV: Final = 20.0
 """Length in eV of a pre-edge below which a line per voxel is not advised: 14 eV quadruple the error of a fraction."""
@@ -90,8 +93,10 @@ def normalising_matrix(
     return np.asarray(matrix)
 
 
-def edge_step_weights(energies_ev: ArrayLike, *, windows: EdgeWindows, kind: Normalisation = "line") -> FloatArray:
-    """Weights of the edge step of a spectrum: the post-edge line minus the pre-edge, both at the edge.
+def edge_step_weights(
+    energies_ev: ArrayLike, *, windows: EdgeWindows, kind: Literal["constant", "line"] = "line"
+) -> FloatArray:
+    """Weights of the edge step of a spectrum: the post-edge minus the pre-edge, both at the edge.
 
     Parameters
     ----------
@@ -100,7 +105,8 @@ def edge_step_weights(energies_ev: ArrayLike, *, windows: EdgeWindows, kind: Nor
     windows
         Where the lines are taken.
     kind
-        "constant" takes the mean of the pre-edge, "line" a line through it.
+        "line" takes lines through both windows, "constant" their means: a line through the few tens of eV that a XANES
+        scan goes beyond the edge follows the last oscillation instead of the step.
 
     Returns
     -------
@@ -112,10 +118,11 @@ def edge_step_weights(energies_ev: ArrayLike, *, windows: EdgeWindows, kind: Nor
         Too few energies in a window.
     """
     energies = np.asarray(energies_ev, dtype=np.float64)
-    after = _line(energies, windows, side="post-edge", at_ev=windows.edge_ev)[0]
-    if kind == "line":
-        return np.asarray(after - _line(energies, windows, side="pre-edge", at_ev=windows.edge_ev)[0])
-    return np.asarray(after - _mean(_inside(energies, windows, side="pre-edge")))
+    if kind == "constant":
+        before, after = (_mean(_inside(energies, windows, side=side)) for side in _SIDES)
+    else:
+        before, after = (_line(energies, windows, side=side, at_ev=windows.edge_ev)[0] for side in _SIDES)
+    return np.asarray(after - before)
 
 
 def normalisation_warning(energies_ev: ArrayLike, *, kind: Normalisation, windows: EdgeWindows) -> str | None:
@@ -177,7 +184,7 @@ def _sloping(energies: FloatArray, windows: EdgeWindows, *, total: ArrayLike | N
     return np.asarray(np.outer(common / mean, level))
 
 
-def _inside(energies: FloatArray, windows: EdgeWindows, *, side: Literal["pre-edge", "post-edge"]) -> BoolArray:
+def _inside(energies: FloatArray, windows: EdgeWindows, *, side: Side) -> BoolArray:
     first, last = windows.pre_edge_ev if side == "pre-edge" else windows.post_edge_ev
     inside = (energies >= first) & (energies <= last)
     if not inside.any():
@@ -193,9 +200,7 @@ def _mean(inside: BoolArray) -> FloatArray:
     return np.asarray(inside / np.count_nonzero(inside))
 
 
-def _line(
-    energies: FloatArray, windows: EdgeWindows, *, side: Literal["pre-edge", "post-edge"], at_ev: float | None = None
-) -> FloatArray:
+def _line(energies: FloatArray, windows: EdgeWindows, *, side: Side, at_ev: float | None = None) -> FloatArray:
     """`(point, energy)` matrix from a spectrum to the line through a window, at all energies or at one."""
     inside = _inside(energies, windows, side=side)
     if np.count_nonzero(inside) < 2:
