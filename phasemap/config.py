@@ -15,6 +15,7 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.layers import MIXED
 from xanesmap.reconstruct.engines import EngineName, FilterName
 from xanesmap.reconstruct.stripes import StripeMethod
+from xanesmap.reconstruct.volume_units import VolumeUnit
 from xanesmap.spectra.background import Background
 from xanesmap.spectra.combination import Constraint
 
@@ -77,6 +78,8 @@ class ReconstructConfig(_Config):
     """Photon energies in place of those of the files, eV, in the order of the numbers in the file names."""
     angles_deg: tuple[float, ...] | None = None
     """Rotation angles in place of those of the files, degrees, the same for every energy."""
+    volume_unit: VolumeUnit | None = None
+    """Unit of attenuation in volumes that are reconstructed already: `1/um`, `1/mm`, `1/cm`, `1/m`, `1/pixel`."""
 
 
 class SpectraConfig(_Config):
@@ -136,7 +139,7 @@ class RunConfig(_Config):
             return Path(self.out)
         first = Path(self.scan[0])
         folder = (first if first.is_dir() else first.parent).resolve()
-        return folder.parent / f"{folder.name}_phases.zarr"
+        return folder.parent / f"{folder.name.removesuffix('.zarr')}_phases.zarr"
 
 
 def make_config(values: Mapping[str, Any], *, source: str = "Configuration") -> RunConfig:

@@ -41,9 +41,16 @@ def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
         values = np.random.default_rng(seed).choice(values, _SAMPLE, replace=False)
     if len(values) < 10 or np.ptp(values) == 0:
         return None
-    start = np.array([[np.median(values)], [np.percentile(values, 99)]])
+    # Air fills most of a field of view, but little of a volume that was cut to its particle.
+    starts = ((50, 99), (1, 50))
+    found = (_threshold_from(values, np.percentile(values, start), seed=seed) for start in starts)
+    return next((threshold for threshold in found if threshold is not None), None)
+
+
+def _threshold_from(values: FloatArray, start: FloatArray, *, seed: int) -> float | None:
+    """Threshold between two components, found from means to start with; None where they do not stand apart."""
     tiny = 1e-12 + 1e-6 * float(np.var(values))
-    mixture = GaussianMixture(2, means_init=start, random_state=seed, reg_covar=tiny)
+    mixture = GaussianMixture(2, means_init=start[:, None], random_state=seed, reg_covar=tiny)
     kind = mixture.fit_predict(values[:, None].astype(np.float64))
     low, high = np.argsort(mixture.means_[:, 0])
     air, width = float(mixture.means_[low, 0]), float(np.sqrt(mixture.covariances_[low, 0, 0]))

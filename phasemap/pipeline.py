@@ -29,6 +29,8 @@ from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.slab import NOISE_ROWS, SlabJob, SlabMaps, map_slab
 from xanesmap.phasemap.slab_threads import StepDone, run_slabs
 from xanesmap.phasemap.store import ResultWriter
+from xanesmap.phasemap.volume_input import takes_volumes
+from xanesmap.phasemap.volume_mapping import map_volumes
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import require_two_energies
 
@@ -46,7 +48,8 @@ def map_phases(
     Parameters
     ----------
     scan
-        Folder, glob pattern or list of files, one HDF5 file per photon energy.
+        Folder, glob pattern or list of files of a scan; or of volumes that are reconstructed already, which are told
+        by their content and fitted as they are.
     references
         Phase name to reference file, or to "bundled" for LiFePO4 and FePO4. Both bundled ones when not given.
     out
@@ -81,6 +84,8 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     """Do the job that a configuration describes; see `map_phases`."""
     # Everything that can be refused is refused here, before the first frame is read.
     check_destination(config.out_path, overwrite=config.overwrite)
+    if takes_volumes(config):
+        return map_volumes(config, progress=progress)
     source = config.scan if len(config.scan) > 1 else config.scan[0]
     scan = open_scan(
         source,

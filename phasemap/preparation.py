@@ -175,15 +175,20 @@ def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
     }
 
 
+def warnings_of_references(config: RunConfig) -> list[str]:
+    """What a user should know about the references, one sentence each."""
+    bundled = [name for name, source in config.spectra.references.items() if source == BUNDLED]
+    if not bundled:
+        return []
+    return [
+        f"Bundled analytic references were used for {' and '.join(bundled)}. An energy offset of 1 eV between "
+        "scan and references changes the LiFePO4 fraction by 0.13: check it with a foil, and give --energy-offset."
+    ]
+
+
 def warnings_before(scan: Scan, config: RunConfig) -> list[str]:
     """What a user should know about the input, one sentence each."""
-    bundled = [name for name, source in config.spectra.references.items() if source == BUNDLED]
-    warnings = list(scan.notes)
-    if bundled:
-        warnings.append(
-            f"Bundled analytic references were used for {' and '.join(bundled)}. An energy offset of 1 eV between "
-            "scan and references changes the LiFePO4 fraction by 0.13: check it with a foil, and give --energy-offset."
-        )
+    warnings = [*scan.notes, *warnings_of_references(config)]
     sizes = [t.pixel_size_nm for t in scan.tomograms if t.pixel_size_nm is not None]
     change = max(sizes) / min(sizes) - 1 if sizes else 0.0
     if change * scan.n_columns / 2 > _MAGNIFICATION_PX:

@@ -16,8 +16,8 @@ STACK_USE = (
     "(energy in eV, attenuation), can serve as a reference. For a phase map give the tomography scans"
 )
 VOLUME_USE = (
-    "They are past the step from raw frames to attenuation, which is where this program begins: give the raw "
-    "tomography scans they were made of"
+    "'xanesmap run', 'fit' and 'info' take such volumes, without raw frames beside them: give their files or folder by "
+    "themselves, or a pattern for the raw frames"
 )
 
 

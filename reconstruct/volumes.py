@@ -2,7 +2,8 @@
 
 Three layouts: TXM-Sandbox (`registration_results/reg_results/registered_xanes3D` `(energy, z, y, x)` and `eng_list`),
 pyxas (`recon_scan_*.h5` or `ali_recon_*.h5`, each with `img` `(z, y, x)` and `X_eng` in keV), and folders of TIFF files
-with `energies.csv`, whose lines name a multi-page file or a folder of slices.
+with `energies.csv`, whose lines name a multi-page file or a folder of slices. The attribute `units` of an HDF5 dataset
+tells the unit of attenuation; none of these programs writes it.
 """
 
 import glob
@@ -12,15 +13,17 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import energy_ev_from
 from xanesmap.reconstruct.file_order import natural_order
-from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_scalar, read_vector
+from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_scalar, read_vector
+from xanesmap.reconstruct.overrides import Overrides, check_overrides
 from xanesmap.reconstruct.scan import DUPLICATE_EV
 from xanesmap.reconstruct.tiff_frames import TiffFrame, find_frames_alike, find_tiffs
 from xanesmap.reconstruct.tiff_scan import is_tiff_scan, read_energies
+from xanesmap.reconstruct.volume_units import VolumeUnit, volume_unit_from
 
 REGISTERED = "registration_results/reg_results/registered_xanes3D"
 REGISTERED_ENERGIES = "registration_results/reg_results/eng_list"
@@ -39,6 +42,10 @@ class Volume(Protocol):
     @property
     def shape(self) -> Shape:
         """Slices, rows and columns."""
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Files that identify the volume: all of them, or the first and the last of a folder of slices."""
 
     def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read slices `start` to `stop - 1`, `(z, y, x)`; safe in threads."""
@@ -65,6 +72,11 @@ class Hdf5Volume:
     index: int | None
     shape: Shape
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file."""
+        return (self.source,)
+
     def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read slices `start` to `stop - 1`, `(z, y, x)`."""
         with open_hdf5(self.source) as file:
@@ -89,6 +101,11 @@ class TiffVolume:
         """Slices, rows and columns."""
         return (len(self.slices), *self.slices[0].shape)
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The first and the last file of the slices."""
+        return tuple(dict.fromkeys((self.slices[0].source, self.slices[-1].source)))
+
     def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read slices `start` to `stop - 1`, `(z, y, x)`."""
         pages = [page.read_rows(0, page.shape[0]) for page in self.slices[start:stop]]
@@ -107,6 +124,8 @@ class VolumeSeries:
         `(energy,)` photon energies in eV, strictly increasing.
     pixel_size_nm
         Voxel size in nm, or None where the files do not say.
+    unit
+        Unit of the attenuation, or None where the files do not say.
     notes
         What had to be assumed, one sentence each.
     """
@@ -114,6 +133,7 @@ class VolumeSeries:
     volumes: tuple[Volume, ...]
     energies_ev: NDArray[np.float64]
     pixel_size_nm: float | None
+    unit: VolumeUnit | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -144,16 +164,29 @@ class VolumeSeries:
                 f"{self.volumes[0].source}: slices {start} to {stop} asked of a volume with slices 0 to {n_slices}."
             )
             raise DataError(message)
-        return np.stack([volume.read_slices(start, stop) for volume in self.volumes])
+        values = np.empty((len(self.volumes), stop - start, *self.shape[2:]), np.float32)
+        for index, volume in enumerate(self.volumes):
+            values[index] = volume.read_slices(start, stop)
+        return values
 
 
-def open_volumes(source: str | Path | Sequence[str | Path]) -> VolumeSeries:
+def open_volumes(
+    source: str | Path | Sequence[str | Path],
+    *,
+    energies_ev: ArrayLike | None = None,
+    pixel_size_nm: float | None = None,
+) -> VolumeSeries:
     """Reconstructed volumes at several energies, without reading them.
 
     Parameters
     ----------
     source
         TXM-Sandbox file; folder, pattern or list of pyxas files; or folder of TIFF files with `energies.csv`.
+    energies_ev
+        `(energy,)` photon energies in eV in place of those of the files, in the order of the volumes: by the numbers in
+        the names of files, or along the first axis of a TXM-Sandbox file, or by line of `energies.csv`.
+    pixel_size_nm
+        Voxel size in nm in place of that of the files.
 
     Returns
     -------
@@ -163,23 +196,45 @@ def open_volumes(source: str | Path | Sequence[str | Path]) -> VolumeSeries:
     ------
     DataError
         Nothing is found, a file is unreadable, or the volumes do not make one series.
+
+    Examples
+    --------
+    >>> series = open_volumes("registered.h5", pixel_size_nm=20.3)  # doctest: +SKIP
+    >>> series.read_slices(100, 101).shape  # doctest: +SKIP
+    (61, 1, 512, 512)
     """
+    overrides = check_overrides(energies_ev=energies_ev, pixel_size_nm=pixel_size_nm)
     asked = [source] if isinstance(source, str | Path) else list(source)
     if len(asked) == 1 and is_tiff_scan(asked[0]):
-        return _open_tiff_folder(Path(asked[0]))
-    paths = sorted({path for item in asked for path in _find_files(item)}, key=natural_order)
-    if len(paths) == 1 and _holds(paths[0], REGISTERED):
-        return _open_registered(paths[0])
-    kept = [path for path in paths if _holds(path, "img") and _holds(path, "X_eng")]
+        return _open_tiff_folder(Path(asked[0]), overrides)
+    paths = find_volume_files(asked)
+    if len(paths) == 1 and is_registered(paths[0]):
+        return _open_registered(paths[0], overrides)
+    kept = [path for path in paths if is_pyxas(path)]
     if not kept:
         message = (
-            f"{asked[0] if asked else 'The list of files'}: no reconstructed volumes are found. A TXM-Sandbox file "
+            f"{asked[0] if asked else 'The list of files'}: no reconstructed volumes are found. One TXM-Sandbox file "
             f"with '{REGISTERED}', pyxas files with 'img' and 'X_eng', or a folder with 'energies.csv' is expected."
         )
         raise DataError(message)
-    energies = [_pyxas_energy(path) for path in kept]
-    notes = ("Files do not record a voxel size.",)
-    return _series([_hdf5_volume(path, "img") for path in kept], energies, pixel_size_nm=None, notes=notes)
+    volumes = [_hdf5_volume(path, "img") for path in kept]
+    energies = [] if overrides.energies_ev is not None else [_pyxas_energy(path) for path in kept]
+    return _series(volumes, energies, overrides, unit=_common_unit(kept, "img"))
+
+
+def find_volume_files(asked: Sequence[str | Path]) -> list[Path]:
+    """HDF5 files of folders, and files of patterns and lists, in the order of the numbers in their names."""
+    return sorted({path for item in asked for path in _find_files(item)}, key=natural_order)
+
+
+def is_registered(path: Path) -> bool:
+    """Whether an HDF5 file holds the registered volumes of TXM-Sandbox."""
+    return _holds(path, REGISTERED)
+
+
+def is_pyxas(path: Path) -> bool:
+    """Whether an HDF5 file holds a volume as pyxas writes it."""
+    return _holds(path, "img") and _holds(path, "X_eng")
 
 
 def _find_files(item: str | Path) -> list[Path]:
@@ -207,29 +262,44 @@ def _hdf5_volume(path: Path, name: str) -> Hdf5Volume:
     return Hdf5Volume(source=path, dataset=name, index=None, shape=(shape[0], shape[1], shape[2]))
 
 
-def _open_registered(path: Path) -> VolumeSeries:
+def _open_registered(path: Path, overrides: Overrides) -> VolumeSeries:
     with open_hdf5(path) as file:
         shape = _require_volume(find_dataset(file, REGISTERED, path=path), 4, path=path, name=REGISTERED)
-        recorded = read_vector(file, REGISTERED_ENERGIES, path=path)
-    if recorded.size != shape[0]:
-        message = (
-            f"{path}: '{REGISTERED}' has {shape[0]} energies, and '{REGISTERED_ENERGIES}' lists {recorded.size}. "
-            "Save the registration again."
-        )
-        raise DataError(message)
-    energies = [energy_ev_from(value, name=f"{path}: '{REGISTERED_ENERGIES}'")[0] for value in recorded.tolist()]
     volume_shape = (shape[1], shape[2], shape[3])
     volumes = [Hdf5Volume(source=path, dataset=REGISTERED, index=i, shape=volume_shape) for i in range(shape[0])]
-    return _series(volumes, energies, pixel_size_nm=None, notes=("The file does not record a voxel size.",))
+    energies = [] if overrides.energies_ev is not None else _registered_energies(path, n_energies=shape[0])
+    return _series(volumes, energies, overrides, unit=_common_unit([path], REGISTERED))
 
 
-def _open_tiff_folder(folder: Path) -> VolumeSeries:
+def _registered_energies(path: Path, *, n_energies: int) -> list[float]:
+    with open_hdf5(path) as file:
+        recorded = read_vector(file, REGISTERED_ENERGIES, path=path)
+    if recorded.size != n_energies:
+        message = (
+            f"{path}: '{REGISTERED}' has {n_energies} energies, and '{REGISTERED_ENERGIES}' lists {recorded.size}. "
+            "Save the registration again, or give energies_ev."
+        )
+        raise DataError(message)
+    return [energy_ev_from(value, name=f"{path}: '{REGISTERED_ENERGIES}'")[0] for value in recorded.tolist()]
+
+
+def _common_unit(paths: Sequence[Path], name: str) -> VolumeUnit | None:
+    """Unit that the attribute `units` of a dataset states in all files alike."""
+    stated = set()
+    for path in paths:
+        with open_hdf5(path) as file:
+            stated.add(read_attribute(find_dataset(file, name, path=path), "units"))
+    only = stated.pop() if len(stated) == 1 else None
+    return None if only is None else volume_unit_from(only)
+
+
+def _open_tiff_folder(folder: Path, overrides: Overrides) -> VolumeSeries:
     entries = read_energies(folder)
     volumes = [TiffVolume(source=entry.path, slices=_slices(entry.path)) for entry in entries]
     sizes = [entry.pixel_size_nm for entry in entries if entry.pixel_size_nm is not None]
-    notes = tuple(dict.fromkeys(note for entry in entries for note in entry.notes))
+    notes = tuple(dict.fromkeys(note for entry in entries for note in entry.notes if "pixel_size_nm" not in note))
     size = float(np.median(sizes)) if sizes else None
-    return _series(volumes, [entry.energy_ev for entry in entries], pixel_size_nm=size, notes=notes)
+    return _series(volumes, [entry.energy_ev for entry in entries], overrides, pixel_size_nm=size, notes=notes)
 
 
 def _slices(path: Path) -> tuple[TiffFrame, ...]:
@@ -250,8 +320,39 @@ def _require_volume(found: Any, n_axes: int, *, path: Path, name: str) -> tuple[
 
 
 def _series(
-    volumes: Sequence[Volume], energies_ev: Sequence[float], *, pixel_size_nm: float | None, notes: tuple[str, ...]
+    volumes: Sequence[Volume],
+    recorded_ev: Sequence[float],
+    overrides: Overrides,
+    *,
+    pixel_size_nm: float | None = None,
+    unit: VolumeUnit | None = None,
+    notes: tuple[str, ...] = (),
 ) -> VolumeSeries:
+    _require_one_shape(volumes)
+    energies = np.array(recorded_ev, np.float64) if overrides.energies_ev is None else overrides.energies_ev
+    _require_energies(volumes, energies)
+    order = np.argsort(energies, kind="stable")
+    size = overrides.pixel_size_nm or pixel_size_nm
+    missing = () if size is not None else ("The files do not record a voxel size.",)
+    return VolumeSeries(
+        volumes=tuple(volumes[i] for i in order),
+        energies_ev=energies[order],
+        pixel_size_nm=size,
+        unit=unit,
+        notes=(*notes, *_stated_notes(overrides), *missing),
+    )
+
+
+def _stated_notes(overrides: Overrides) -> tuple[str, ...]:
+    stated = []
+    if overrides.energies_ev is not None:
+        stated.append("The energies were given by the user.")
+    if overrides.pixel_size_nm is not None:
+        stated.append(f"The pixel size, {overrides.pixel_size_nm:g} nm, was given by the user.")
+    return tuple(stated)
+
+
+def _require_one_shape(volumes: Sequence[Volume]) -> None:
     odd = next((volume for volume in volumes if volume.shape != volumes[0].shape), None)
     if odd is not None:
         message = (
@@ -259,12 +360,19 @@ def _series(
             "volumes to one shape, or leave the odd one out."
         )
         raise DataError(message)
-    order = np.argsort(energies_ev, kind="stable")
-    energies = np.array(energies_ev, dtype=np.float64)[order]
-    same = np.flatnonzero(np.diff(energies) < DUPLICATE_EV)
-    if same.size or energies.size < 2:
-        found = f"{energies[same[0]]:.2f} eV twice" if same.size else f"{energies.size} energy"
-        message = f"{volumes[0].source}: volumes at two or more different energies are needed; found {found}."
+
+
+def _require_energies(volumes: Sequence[Volume], energies_ev: NDArray[np.float64]) -> None:
+    source = volumes[0].source
+    if energies_ev.size != len(volumes):
+        message = (
+            f"energies_ev gives {energies_ev.size} energies for {len(volumes)} volumes, {source.name} to "
+            f"{volumes[-1].source.name}. Give one for each, in their order."
+        )
         raise DataError(message)
-    in_order = tuple(volumes[i] for i in order)
-    return VolumeSeries(volumes=in_order, energies_ev=energies, pixel_size_nm=pixel_size_nm, notes=notes)
+    in_order = np.sort(energies_ev)
+    same = np.flatnonzero(np.diff(in_order) < DUPLICATE_EV)
+    if same.size or in_order.size < 2:
+        found = f"{in_order[same[0]]:.2f} eV twice" if same.size else f"{in_order.size} energy"
+        message = f"{source}: volumes at two or more different energies are needed; found {found}."
+        raise DataError(message)

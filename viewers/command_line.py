@@ -6,7 +6,6 @@ It stands in the top layer because it drives everything below: simulation, the m
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from rich.console import Console
 from xanesmap.errors import DataError, FitError
 from xanesmap.phasemap.config import make_config, merge, read_config_file
 from xanesmap.viewers import run_options as options
+from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
 
 app = typer.Typer(
@@ -97,39 +97,24 @@ def simulate(
 
 @app.command()
 def info(
-    scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
+    scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or volumes.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
     sort_energies: options.SortEnergies = None,
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
     pixel_size_nm: options.PixelSize = None,
 ) -> None:
-    """Print what a scan holds and what looks wrong with it."""
-    from xanesmap.phasemap.provenance import as_json as plain_json
-    from xanesmap.reconstruct.inspection import inspect_scan
-    from xanesmap.reconstruct.readers import open_scan
-    from xanesmap.viewers.tables import energies_table, scan_summary
+    """Print what a scan, or reconstructed volumes, hold and what looks wrong with them."""
+    from xanesmap.viewers.inspection_report import print_inspection
 
-    opened = open_scan(
-        scan if len(scan) > 1 else scan[0],
+    print_inspection(
+        scan,
+        as_json=as_json,
         sort_energies=bool(sort_energies),
         energies_ev=options.energies_of(energies_ev),
         angles_deg=options.angles_of(angles_deg),
         pixel_size_nm=pixel_size_nm,
     )
-    report = inspect_scan(opened)
-    if as_json:
-        # counts of a broken file may be NaN, which JSON lacks
-        facts = plain_json({**dataclasses.asdict(report), "verdict": report.verdict})
-        typer.echo(json.dumps(facts, indent=2, allow_nan=False))
-        return
-    wide = Console(width=max(Console().width, 120))
-    wide.print(energies_table(report), highlight=False)
-    for line in scan_summary(report):
-        typer.echo(line)
-    for problem in report.problems:
-        typer.echo(f"{problem.severity.capitalize():8}  {problem.finding} {problem.remedy}")
-    typer.echo(f"Verdict   {report.verdict}")
 
 
 @app.command()
@@ -162,7 +147,8 @@ def convert(
 @app.command()
 def run(
     scan: Annotated[
-        list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or a configuration .toml.")
+        list[str],
+        typer.Argument(help="Folder, glob pattern or files of a scan or of volumes; or a configuration .toml."),
     ],
     reference: options.References = None,
     out: options.Out = None,
@@ -176,6 +162,7 @@ def run(
     pixel_size_nm: options.PixelSize = None,
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
+    volume_unit: options.Unit = None,
     filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
     threshold: options.Threshold = None,
@@ -183,8 +170,9 @@ def run(
     sort_energies: options.SortEnergies = None,
     overwrite: options.Overwrite = None,
 ) -> None:
-    """Make the phase map of a scan."""
+    """Make the phase map of a scan, or of volumes that are reconstructed already."""
     from xanesmap.phasemap.pipeline import run as run_job
+    from xanesmap.viewers.outcome import print_outcome
 
     flags: dict[str, Any] = {
         "out": out,
@@ -201,6 +189,7 @@ def run(
             "sort_energies": sort_energies,
             "energies_ev": options.energies_of(energies_ev),
             "angles_deg": options.angles_of(angles_deg),
+            "volume_unit": volume_unit,
         },
         "spectra": options.spectra_settings(
             reference=reference, energy_offset=energy_offset, background=background, constraint=constraint
@@ -212,7 +201,10 @@ def run(
     config = make_config(merge(base, flags))
     with progress_bars(_console()) as progress:
         result = run_job(config, progress=progress)
-    _report(result)
+    print_outcome(result)
+
+
+app.command()(fit)
 
 
 @app.command()
@@ -238,25 +230,17 @@ def demo(
 ) -> None:
     """Simulate a scan, map its phases, compare with the truth and draw the figures."""
     from xanesmap.viewers.demonstration import demonstrate
+    from xanesmap.viewers.outcome import print_outcome
     from xanesmap.viewers.tables import accuracy_table
 
     with progress_bars(_console()) as progress:
         shown = demonstrate(out, preset=preset, seed=seed, progress=progress)
-    _report(shown.result)
+    print_outcome(shown.result)
     typer.echo("Accuracy against the known truth, two voxels away from every surface:")
     Console(width=120).print(accuracy_table(shown.accuracy, phase=shown.result.phases[0]), highlight=False)
     typer.echo("Pictures:")
     for path in shown.pictures:
         typer.echo(f"  {path}")
-
-
-def _report(result: Any) -> None:
-    from xanesmap.viewers.tables import phases_table
-
-    for warning in result.warnings:
-        typer.echo(f"Note: {warning}")
-    Console(width=max(Console().width, 100)).print(phases_table(result), highlight=False)
-    typer.echo(f"Result: {result.path}")
 
 
 def _console() -> Console:

@@ -35,6 +35,10 @@ EnergyOffset = Annotated[
 Background = Annotated[str | None, typer.Option("--background", help="none, constant, linear or victoreen.")]
 Constraint = Annotated[str | None, typer.Option("--constraint", help="free, non-negative or sum-to-one.")]
 Threshold = Annotated[float | None, typer.Option("--threshold", help="Fraction from which a voxel is one phase.")]
+Unit = Annotated[
+    str | None,
+    typer.Option("--volume-unit", help="Unit of attenuation in volumes: 1/um, 1/mm, 1/cm, 1/m or 1/pixel."),
+]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads; all cores when not given.")]
 Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")]
 

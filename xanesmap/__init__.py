@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from xanesmap.errors import DataError as DataError
     from xanesmap.errors import FitError as FitError
+    from xanesmap.phasemap.conversion import convert_scan as convert_scan
     from xanesmap.phasemap.pipeline import map_phases as map_phases
+    from xanesmap.phasemap.refit import refit_phases as refit_phases
     from xanesmap.phasemap.result import PhaseMap as PhaseMap
     from xanesmap.phasemap.result import open_result as open_result
     from xanesmap.phasemap.simulation import simulate_scan as simulate_scan
     from xanesmap.reconstruct.inspection import inspect_scan as inspect_scan
     from xanesmap.reconstruct.readers import open_scan as open_scan
+    from xanesmap.reconstruct.volumes import open_volumes as open_volumes
     from xanesmap.viewers.figures import save_figures as save_figures
 
 __version__ = "0.1.0"
@@ -23,10 +26,13 @@ _PLACES = {
     "DataError": "xanesmap.errors",
     "FitError": "xanesmap.errors",
     "PhaseMap": "xanesmap.phasemap.result",
+    "convert_scan": "xanesmap.phasemap.conversion",
     "inspect_scan": "xanesmap.reconstruct.inspection",
     "map_phases": "xanesmap.phasemap.pipeline",
     "open_result": "xanesmap.phasemap.result",
     "open_scan": "xanesmap.reconstruct.readers",
+    "open_volumes": "xanesmap.reconstruct.volumes",
+    "refit_phases": "xanesmap.phasemap.refit",
     "save_figures": "xanesmap.viewers.figures",
     "simulate_scan": "xanesmap.phasemap.simulation",
 }
