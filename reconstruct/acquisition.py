@@ -16,6 +16,8 @@ KEV_RANGE = (2.0, 30.0)
 EV_RANGE = (1000.0, 60000.0)
 PIXEL_SIZE_NM_RANGE = (1.0, 20000.0)
 
+LARGEST_BINNING = 64
+
 RADIAN_SPAN = 2.0 * np.pi * 1.01
 """No tomogram turns by so few degrees, and lists in radians seldom span more."""
 
@@ -131,6 +133,23 @@ def pixel_size_nm_from(value: Any, *, unit: str | None = None) -> float | None:
     scale = _LENGTHS_NM.get(_LENGTH_NAMES.get(stated, stated), float("nan"))
     size = number_from(match[1]) * scale
     return size if PIXEL_SIZE_NM_RANGE[0] <= size <= PIXEL_SIZE_NM_RANGE[1] else None
+
+
+def binning_from(value: Any) -> int | None:
+    """Binning of a camera from a recorded value.
+
+    Parameters
+    ----------
+    value
+        Number, or text such as `2`, `2x2` or `2 x 2`.
+
+    Returns
+    -------
+    1 to 64, or None where the value is no such number.
+    """
+    first = str(value).lower().split("x")[0]
+    number = number_from(first)
+    return int(number) if 1 <= number <= LARGEST_BINNING and number == int(number) else None
 
 
 def time_s_from(value: Any) -> float | None:

@@ -28,6 +28,7 @@ class ArrayTomogram:
     angles_rad: NDArray[np.float64]
     pixel_size_nm: float | None = None
     time_s: float | None = None
+    binning: int | None = None
     source: Path = Path("memory")
     notes: tuple[str, ...] = ()
 

@@ -10,10 +10,7 @@ import re
 from pathlib import Path
 
 import h5py
-import numpy as np
-from numpy.typing import NDArray
 
-from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import energy_ev_from, number_from
 from xanesmap.reconstruct.hdf5 import (
     find_dataset,
@@ -22,11 +19,11 @@ from xanesmap.reconstruct.hdf5 import (
     open_hdf5,
     read_attribute,
     read_scalar,
-    read_vector,
 )
-from xanesmap.reconstruct.hdf5_tomogram import FrameSource, Hdf5Tomogram, StoredFrames, UniformFrame
+from xanesmap.reconstruct.hdf5_tomogram import FrameSource, Hdf5Tomogram, StoredFrames
+from xanesmap.reconstruct.mantis import axis_roles, open_energy_axis
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
-from xanesmap.reconstruct.recorded_values import read_angles, read_energies, read_energy, read_length_nm, read_time
+from xanesmap.reconstruct.recorded_values import read_angles, read_binning, read_energy, read_length_nm, read_time
 from xanesmap.reconstruct.stored_frames import (
     Kind,
     missing_frames,
@@ -44,16 +41,10 @@ PIXEL_SIZES = (
 
 CAMERA_PIXELS = ("measurement/instrument/detector/pixel_size_x", "measurement/instrument/detector/pixel_size")
 MAGNIFICATION = "measurement/instrument/detection_system/objective/magnification"
+BINNINGS = ("measurement/instrument/detector/binning_x", "measurement/instrument/detector/binning")
 START = "process/acquisition/start_date"
-WHITE_SPECTRUM = "spectromicroscopy/normalization/white_spectrum"
 
 _GROUP = re.compile(r"exchange(?:_(\d+))?")
-_ROLES = {
-    **dict.fromkeys(("theta", "angle", "angles", "rotation", "rotation_angle", "theta_white", "theta_dark"), "frame"),
-    **dict.fromkeys(("y", "v", "row"), "row"),
-    **dict.fromkeys(("x", "u", "column"), "column"),
-    **dict.fromkeys(("energy", "e", "ev"), "energy"),
-}
 
 
 def is_dataexchange(path: str | Path) -> bool:
@@ -122,7 +113,8 @@ def open_dataexchange(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) 
         for group in with_angles or groups[:1]:
             images = find_dataset(file, f"{group}/data", path=path)
             if len(images.shape or ()) == 4 and look_up(file, f"{group}/energy", path=path) is not None:
-                tomograms += _open_energy_axis(file, group, overrides, path=path)
+                size = _pixel_size(file, path=path, notes=[])
+                tomograms += open_energy_axis(file, group, overrides, pixel_size_nm=size, path=path)
             else:
                 tomograms.append(_open_group(file, group, overrides, alone=len(with_angles) < 2, path=path))
         return tomograms
@@ -148,6 +140,7 @@ def _open_group(file: h5py.File, group: str, overrides: Overrides, *, alone: boo
         darks=_references(file, f"{group}/data_dark", "darks", projections, path=path, notes=notes),
         pixel_size_nm=_pixel_size(file, path=path, notes=notes),
         time_s=read_time(file, (START,), path=path),
+        binning=read_binning(file, BINNINGS, path=path),
         notes=tuple(notes),
     )
 
@@ -155,7 +148,7 @@ def _open_group(file: h5py.File, group: str, overrides: Overrides, *, alone: boo
 def _projections(file: h5py.File, name: str, *, path: Path, notes: list[str]) -> StoredFrames:
     """Projections along the axes the file names, `theta:y:x` where it names none."""
     images = find_dataset(file, name, path=path)
-    roles = _roles(images)
+    roles = axis_roles(images)
     if len(images.shape or ()) != 3 or sorted(roles) != ["column", "frame", "row"]:
         return projection_frames(file, name, path=path, notes=notes)
     require_numbers(images, name, path=path)
@@ -164,11 +157,6 @@ def _projections(file: h5py.File, name: str, *, path: Path, notes: list[str]) ->
         return projection_frames(file, name, path=path, notes=notes)
     notes.append(f"The axes of '{name}' are {read_attribute(images, 'axes')}, as the file says.")
     return StoredFrames(dataset=name, shape=images.shape, axes=axes, runs=((0, images.shape[axes[0]]),))
-
-
-def _roles(images: h5py.Dataset) -> list[str]:
-    named = (read_attribute(images, "axes") or "").lower()
-    return [_ROLES.get(axis.strip(), axis.strip()) for axis in re.split(r"[:,]", named)]
 
 
 def _references(
@@ -225,13 +213,15 @@ def _pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | Non
             return size
     notes.extend(told)
     magnification = _magnification(file, path=path)
+    binning = read_binning(file, BINNINGS, path=path) or 1
     for name in CAMERA_PIXELS:
         camera = look_up(file, name, path=path)
         if isinstance(camera, h5py.Dataset) and magnification > 0:
             size = read_length_nm(file, name, path=path, notes=notes)
-            if size is not None and size / magnification >= 1.0:
-                notes.append(f"The pixel size is that of the camera over its magnification, {magnification:g}.")
-                return size / magnification
+            if size is not None and size * binning / magnification >= 1.0:
+                binned = f" binned by {binning}" if binning > 1 else ""
+                notes.append(f"The pixel size is that of the camera{binned} over its magnification, {magnification:g}.")
+                return size * binning / magnification
     notes.append("No pixel size in the sample is recorded.")
     return None
 
@@ -241,87 +231,3 @@ def _magnification(file: h5py.File, *, path: Path) -> float:
         return float("nan")
     text = str(read_scalar(file, MAGNIFICATION, path=path)).strip().rstrip("xX×")
     return number_from(text)
-
-
-def _open_energy_axis(file: h5py.File, group: str, overrides: Overrides, *, path: Path) -> list[Hdf5Tomogram]:
-    """All energies of one array, such as the `(x, y, energy, theta)` of MANTiS."""
-    notes: list[str] = []
-    name = f"{group}/data"
-    images = find_dataset(file, name, path=path)
-    require_numbers(images, name, path=path)
-    axes, energy_axis = _axes_with_energy(images, name, path=path)
-    energies = _energies_along(file, group, images.shape[energy_axis], overrides, path=path, notes=notes)
-    n_projections = images.shape[axes[0]]
-    angles = read_angles(
-        file, f"{group}/theta", n_projections=n_projections, overrides=overrides, path=path, notes=notes
-    )
-    incident = _incident(file, n_energies=energies.size, path=path, notes=notes)
-    pixel_size, time = _pixel_size(file, path=path, notes=notes), read_time(file, (START,), path=path)
-    tomograms = []
-    for index, energy in enumerate(energies):
-        frames = StoredFrames(
-            dataset=name, shape=images.shape, axes=axes, fixed=((energy_axis, index),), runs=((0, n_projections),)
-        )
-        told = list(notes)
-        darks = missing_frames(f"{group}/data_dark", kind="darks", like=frames, notes=told)
-        if incident is None:
-            flats = missing_frames(f"{group}/data_white", kind="flats", like=frames, notes=told)
-        else:
-            flats = UniformFrame(dataset=WHITE_SPECTRUM, frame_shape=frames.frame_shape, value=float(incident[index]))
-        tomograms.append(
-            Hdf5Tomogram(
-                source=path,
-                energy_ev=float(energy),
-                angles_rad=angles,
-                projections=frames,
-                flats=flats,
-                darks=darks,
-                pixel_size_nm=pixel_size,
-                time_s=time,
-                notes=tuple(told),
-            )
-        )
-    return tomograms
-
-
-def _axes_with_energy(images: h5py.Dataset, name: str, *, path: Path) -> tuple[tuple[int, int, int], int]:
-    """Axes of frame, row and column, and that of energy; `x:y:energy:theta` where the file names none."""
-    roles = _roles(images)
-    if len(roles) == 3 and "frame" not in roles:
-        roles.append("frame")
-    if roles in (["", "frame"], [""]):
-        roles = ["column", "row", "energy", "frame"]
-    if sorted(roles) != ["column", "energy", "frame", "row"] or min(images.shape) < 1:
-        message = (
-            f"{path}: dataset '{name}' has shape {images.shape} and axes {read_attribute(images, 'axes')!r}; "
-            "x:y:energy:theta is expected. Name its axes in the attribute 'axes'."
-        )
-        raise DataError(message)
-    return (roles.index("frame"), roles.index("row"), roles.index("column")), roles.index("energy")
-
-
-def _energies_along(
-    file: h5py.File, group: str, n_energies: int, overrides: Overrides, *, path: Path, notes: list[str]
-) -> NDArray[np.float64]:
-    if overrides.energies_ev is not None:
-        return np.full(n_energies, np.nan)
-    energies = read_energies(file, f"{group}/energy", path=path, notes=notes)
-    if energies.size != n_energies:
-        message = (
-            f"{path}: dataset '{group}/energy' holds {energies.size} energies for {n_energies} in '{group}/data'. "
-            "Export the file again."
-        )
-        raise DataError(message)
-    return energies
-
-
-def _incident(file: h5py.File, *, n_energies: int, path: Path, notes: list[str]) -> NDArray[np.float64] | None:
-    """Incident intensity at each energy, which MANTiS keeps in place of flats."""
-    if look_up(file, WHITE_SPECTRUM, path=path) is None:
-        return None
-    spectrum = read_vector(file, WHITE_SPECTRUM, path=path)
-    if spectrum.size != n_energies or not np.all(spectrum > 0):
-        notes.append(f"'{WHITE_SPECTRUM}' does not hold one intensity per energy; it is not used.")
-        return None
-    notes.append(f"Flats are uniform, at the incident intensity of '{WHITE_SPECTRUM}'.")
-    return spectrum

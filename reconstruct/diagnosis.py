@@ -23,6 +23,9 @@ MISSING_WEDGE_DEG = 5.0
 FEW_ANGLES = (0.1, 0.3)
 """Portions of Crowther's count of angles that are worth a warning and a note."""
 
+GAP_FACTOR = 1.5
+"""A step between energies this much wider than both its neighbours is a gap; steps of a plan widen and narrow once."""
+
 PIXEL_SIZE_SPREAD = 1e-3
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -148,6 +151,25 @@ def _energy_problems(report: ScanReport) -> Iterable[Problem]:
         )
 
 
+def _gap_problems(report: ScanReport) -> Iterable[Problem]:
+    """Energies that seem to be missing between two of the scan."""
+    energies = np.array([row.energy_ev for row in report.energies])
+    steps = np.diff(energies)
+    inner = steps[1:-1]
+    gaps = 1 + np.flatnonzero(inner > GAP_FACTOR * np.maximum(steps[:-2], steps[2:]))
+    if gaps.size:
+        first = int(gaps[np.argmax(steps[gaps])])
+        more = f"; {gaps.size} such gaps, this is the widest" if gaps.size > 1 else ""
+        yield Problem(
+            severity="warning",
+            finding=(
+                f"No energy between {energies[first]:.2f} and {energies[first + 1]:.2f} eV, where its neighbours are "
+                f"{steps[first - 1]:.2f} and {steps[first + 1]:.2f} eV apart{more}."
+            ),
+            remedy="Check that no file was lost on copying; the fit does without these energies.",
+        )
+
+
 def _photon_problems(report: ScanReport) -> Iterable[Problem]:
     if report.photons is not None and report.photons < LOW_PHOTONS:
         yield Problem(
@@ -193,6 +215,7 @@ _RULES: tuple[Callable[[ScanReport], Iterable[Problem]], ...] = (
     _pixel_problems,
     _angle_problems,
     _energy_problems,
+    _gap_problems,
     _photon_problems,
     _size_problems,
 )

@@ -59,6 +59,7 @@ class FrameTomogram:
     flat_scale: float = 1.0
     pixel_size_nm: float | None = None
     time_s: float | None = None
+    binning: int | None = None
     notes: tuple[str, ...] = ()
     datasets: tuple[str, str, str] = ("projections", "flats", "darks")
 

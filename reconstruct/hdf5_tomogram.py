@@ -103,6 +103,7 @@ class Hdf5Tomogram:
     pixel_size_nm: float | None
     time_s: float | None
     notes: tuple[str, ...]
+    binning: int | None = None
     _checked: CheckedDatasets = field(default_factory=CheckedDatasets, init=False, repr=False)
 
     @property

@@ -125,6 +125,8 @@ def _inspect_tomogram(tomogram: Tomogram) -> EnergyReport:
     light = flats.mean(axis=0, dtype=np.float32) - dark
     saturated = lasting_saturation(flats) | saturated_pixels(projection)
     degrees = np.rad2deg(tomogram.angles_rad)
+    photons = _photons(flats, darks, float(np.median(light)))
+    size_um = None if tomogram.pixel_size_nm is None else tomogram.pixel_size_nm / 1000.0
     return EnergyReport(
         file=tomogram.source.name,
         energy_ev=tomogram.energy_ev,
@@ -136,11 +138,14 @@ def _inspect_tomogram(tomogram: Tomogram) -> EnergyReport:
         n_rows=tomogram.n_rows,
         n_columns=tomogram.n_columns,
         pixel_size_nm=tomogram.pixel_size_nm,
+        binning=tomogram.binning,
+        time_s=tomogram.time_s,
         flat_counts=float(np.median(light)),
         projection_counts=float(np.median(projection - dark)),
         saturated=float(np.mean(saturated)),
         dead=float(np.mean(dead_pixels(light))),
-        photons=_photons(flats, darks, float(np.median(light))),
+        photons=photons,
+        photons_per_um2=None if photons is None or size_um is None else photons / size_um**2,
         notes=tomogram.notes,
     )
 

@@ -92,6 +92,11 @@ class StatedTomogram:
         """Start of the tomogram, seconds since 1970, or None."""
         return self.recorded.time_s
 
+    @property
+    def binning(self) -> int | None:
+        """Pixels of the camera added up along a row, or None."""
+        return self.recorded.binning
+
     def read_rows(self, start: int, stop: int) -> Frames:
         """Read detector rows start to stop - 1 of all projections, flats and darks; safe in threads."""
         return self.recorded.read_rows(start, stop)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import (
     angles_rad_from,
+    binning_from,
     energy_ev_from,
     means_radians,
     pixel_size_nm_from,
@@ -164,6 +165,61 @@ def read_length_nm(file: h5py.File, name: str, *, path: Path, notes: list[str]) 
     if size is None:
         notes.append(f"'{name}' is {value!r} {unit or 'without a unit'}, no size from 1 nm to 20 um; it is ignored.")
     return size
+
+
+def read_step_nm(file: h5py.File, name: str, *, path: Path, notes: list[str]) -> float | None:
+    """Step in nm between positions of pixels, such as MANTiS keeps along x.
+
+    Parameters
+    ----------
+    file
+        Open file.
+    name
+        Name of the dataset of positions; the unit is in its attribute `units`.
+    path
+        Where the file is, for messages.
+    notes
+        Collects why the positions were not used.
+
+    Returns
+    -------
+    Median step in nm, or None where there is no such dataset, no unit, or no step from 1 nm to 20 um.
+    """
+    found = look_up(file, name, path=path)
+    unit = read_attribute(found, "units") if isinstance(found, h5py.Dataset) else None
+    if unit is None:
+        notes.append("No pixel size in the sample is recorded.")
+        return None
+    steps = np.abs(np.diff(read_vector(file, name, path=path)))
+    step = float(np.median(steps)) if steps.size else float("nan")
+    size = pixel_size_nm_from(f"{step:.9g}", unit=unit)
+    told = f"The pixel size is the step of '{name}'." if size else f"'{name}' steps by {step:g} {unit}; it is not used."
+    notes.append(told)
+    return size
+
+
+def read_binning(file: h5py.File, names: Sequence[str], *, path: Path) -> int | None:
+    """Pixels of the camera that were added up along a row, from the first of several datasets that says so.
+
+    Parameters
+    ----------
+    file
+        Open file.
+    names
+        Where to look, in order.
+    path
+        Where the file is, for messages.
+
+    Returns
+    -------
+    1 to 64, or None where no dataset holds such a number.
+    """
+    for name in names:
+        if isinstance(look_up(file, name, path=path), h5py.Dataset):
+            binning = binning_from(read_scalar(file, name, path=path))
+            if binning is not None:
+                return binning
+    return None
 
 
 def read_time(file: h5py.File, names: Sequence[str], *, path: Path) -> float | None:

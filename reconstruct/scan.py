@@ -87,6 +87,10 @@ class Tomogram(Protocol):
         """Start of the tomogram, seconds since 1970, or None where the file does not say."""
 
     @property
+    def binning(self) -> int | None:
+        """Pixels of the camera added up along a row, or None where the file does not say; 1 for none."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What the reader had to assume, one sentence each."""
 

@@ -24,6 +24,10 @@ class EnergyReport:
         Frame shape in pixels.
     pixel_size_nm
         Pixel size in nm, or None.
+    binning
+        Pixels of the camera added up along a row, 1 for none, or None where the file does not say.
+    time_s
+        Start, seconds since 1970, or None where the file does not say.
     flat_counts
         Median counts of the flats over the darks.
     projection_counts
@@ -32,6 +36,9 @@ class EnergyReport:
         Portion of saturated pixels in the flats and the projection, and of pixels without light in the flats.
     photons
         Detected photons per pixel in a flat, from photon transfer, or None with too few flats.
+    photons_per_um2
+        The same per um^2 of the sample: what falls on it in one projection, as far as the detector counts it. None
+        without a pixel size.
     notes
         What the reader had to assume.
     """
@@ -46,11 +53,14 @@ class EnergyReport:
     n_rows: int
     n_columns: int
     pixel_size_nm: float | None
+    binning: int | None
+    time_s: float | None
     flat_counts: float
     projection_counts: float
     saturated: float
     dead: float
     photons: float | None
+    photons_per_um2: float | None
     notes: tuple[str, ...]
 
 

@@ -1,8 +1,8 @@
 """Scans of TIFF files: a folder with `energies.csv`, and one folder or one multi-page file per energy.
 
     scan/
-      energies.csv        name,energy_ev[,pixel_size_nm][,time_s]   one line per energy
-      angles.csv          angle_deg                                 one line per projection, for every energy
+      energies.csv        name,energy_ev[,pixel_size_nm][,time_s][,binning]   one line per energy
+      angles.csv          angle_deg                                           one line per projection, for every energy
       7112.00/            projections *.tif in the order of their numbers; flats/ and darks/, or flat*.tif and dark*.tif
       7114.00.tif         or all projections in one file; flats in 7114.00_flat*.tif, darks in 7114.00_dark*.tif
       flats/, darks/      for energies that have none of their own; or flat*.tif and dark*.tif
@@ -19,7 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.acquisition import angles_rad_from, energy_ev_from, number_from, pixel_size_nm_from
+from xanesmap.reconstruct.acquisition import (
+    angles_rad_from,
+    binning_from,
+    energy_ev_from,
+    number_from,
+    pixel_size_nm_from,
+)
 from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.frame_tomogram import FrameTomogram
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
@@ -45,6 +51,8 @@ class EnergyEntry:
         Pixel size in nm, or None.
     time_s
         Start, seconds since 1970, or None.
+    binning
+        Pixels of the camera added up along a row, or None.
     notes
         What had to be assumed.
     """
@@ -53,6 +61,7 @@ class EnergyEntry:
     energy_ev: float
     pixel_size_nm: float | None
     time_s: float | None
+    binning: int | None
     notes: tuple[str, ...]
 
 
@@ -102,6 +111,7 @@ def _open_energy(entry: EnergyEntry, folder: Path, overrides: Overrides) -> Fram
         darks=tuple(darks),
         pixel_size_nm=entry.pixel_size_nm,
         time_s=entry.time_s,
+        binning=entry.binning,
         notes=entry.notes,
         datasets=("projections", "flats", "darks"),
     )
@@ -172,6 +182,7 @@ def _entry(row: dict[str, str], unit: str, folder: Path) -> EnergyEntry:
         energy_ev=energy,
         pixel_size_nm=pixel_size_nm_from(size) if size else None,
         time_s=time if np.isfinite(time) else None,
+        binning=binning_from(row.get("binning", "")),
         notes=(*(notes if unit == "energy" else ()), *missing),
     )
 

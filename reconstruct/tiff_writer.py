@@ -11,7 +11,7 @@ from xanesmap.errors import DataError
 from xanesmap.reconstruct.scan import CountArray, Tomogram
 from xanesmap.reconstruct.tiff_scan import ANGLES_FILE, ENERGIES_FILE, read_table
 
-COLUMNS = ("name", "energy_ev", "pixel_size_nm", "time_s")
+COLUMNS = ("name", "energy_ev", "pixel_size_nm", "time_s", "binning")
 CLASSIC_BYTES = 1 << 31
 """Files from this size on are written as BigTIFF; classic offsets end at 4 GB."""
 
@@ -61,7 +61,8 @@ def _enter_energy(path: Path, tomogram: Tomogram, software: str) -> None:
     rows = [row for row in read_table(table) if row.get("name") != path.name] if table.is_file() else []
     size = "" if tomogram.pixel_size_nm is None else repr(float(tomogram.pixel_size_nm))
     time = "" if tomogram.time_s is None else repr(float(tomogram.time_s))
-    values = (path.name, repr(float(tomogram.energy_ev)), size, time)
+    binning = "" if tomogram.binning is None else str(tomogram.binning)
+    values = (path.name, repr(float(tomogram.energy_ev)), size, time, binning)
     rows.append(dict(zip(COLUMNS, values, strict=True)))
     with table.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")

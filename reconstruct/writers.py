@@ -49,6 +49,9 @@ def write_dataexchange(path: str | Path, tomogram: Tomogram) -> None:
         if tomogram.pixel_size_nm is not None:
             objective = "measurement/instrument/detection_system/objective"
             _write_value(file, f"{objective}/resolution", tomogram.pixel_size_nm / 1000, "um")
+        if tomogram.binning is not None:
+            for axis in ("x", "y"):
+                file[f"measurement/instrument/detector/binning_{axis}"] = tomogram.binning
         if tomogram.time_s is not None:
             file["process/acquisition/start_date"] = _iso(tomogram.time_s)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.acquisition import EV_RANGE, energy_ev_from, pixel_size_nm_from
+from xanesmap.reconstruct.acquisition import EV_RANGE, binning_from, energy_ev_from, pixel_size_nm_from
 from xanesmap.reconstruct.ole import (
     OleContainer,
     StreamExtent,
@@ -134,6 +134,9 @@ class XrmFile:
         Pixel size in the sample in nm, or None where the file does not say.
     time_s
         Date of the first image, seconds since 1970 on the clock of the microscope, or None.
+    binning
+        Pixels of the camera added up along a row, or None where the file does not say; `pixel_size_nm` is that of the
+        sum.
     reference_corrected
         Whether the images were divided by the reference already.
     notes
@@ -145,6 +148,7 @@ class XrmFile:
     reference: XrmFrame | None
     pixel_size_nm: float | None
     time_s: float | None
+    binning: int | None
     reference_corrected: bool
     notes: tuple[str, ...]
 
@@ -217,6 +221,7 @@ def _read_file(container: OleContainer, path: Path) -> XrmFile:
         reference=_reference(container, shape, energy_ev=float(energies[0]), path=path),
         pixel_size_nm=size_nm,
         time_s=_time(container),
+        binning=binning_from(_first(container, "ImageInfo/HorizontalBin", "<i4")),
         reference_corrected=_first(container, "ImageInfo/OriginalDataRefCorrected", "<i4") == 1,
         notes=(*energy_notes, *missing),
     )

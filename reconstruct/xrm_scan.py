@@ -150,6 +150,7 @@ def _tomogram(energy_ev: float, placed: Sequence[_Placed], *, notes: tuple[str, 
         flat_scale=scale,
         pixel_size_nm=float(np.median(sizes)) if sizes else None,
         time_s=min(times) if times else None,
+        binning=sample[0].file.binning,
         notes=(*notes, *file_notes, *angle_notes, *scale_notes, *_energy_note(energy_ev, projections)),
         datasets=("ImageData", "ReferenceData or ref_ files", "dark_ files"),
     )

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import (
     angles_rad_from,
+    binning_from,
     energy_ev_from,
     number_from,
     pixel_size_nm_from,
@@ -144,3 +145,11 @@ def test_pixel_sizes_have_the_unit_of_their_attribute(value, unit, nm):
 )
 def test_times_are_seconds_since_1970(text, seconds):
     assert time_s_from(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "binning"),
+    [(1, 1), (2.0, 2), ("2x2", 2), ("4 X 4", 4), (0, None), (1.5, None), (-2, None), (1000, None), ("", None)],
+)
+def test_binning_is_a_small_whole_number(value, binning):
+    assert binning_from(value) == binning

@@ -186,6 +186,71 @@ def test_all_energies_of_a_mantis_file(path, axes):
         np.testing.assert_array_equal(tomogram.read_projection(4), data[:, :, index, 4].T)
 
 
+def mantis(path, **images):
+    """A file of three energies with what is given beside the projections."""
+    data = np.random.default_rng(1).poisson(300, (6, 4, 3, 10)).astype(np.float32)  # (x, y, energy, theta)
+    with h5py.File(path, "w") as file:
+        put(file, "exchange/data", data, axes="x:y:energy:theta")
+        put(file, "exchange/energy", [7100.0, 7112.0, 7130.0], units="ev")
+        put(file, "exchange/theta", np.linspace(-80, 80, 10), units="degrees")
+        put(file, "exchange/x", 0.04 * np.arange(6), units="um")
+        put(file, "exchange/data_collection_datetime", "2014-05-06T07:08:09")
+        put(file, "information/detector/binning/horizontal", 2)
+        put(file, "spectromicroscopy/normalization/white_spectrum", [900.0, 901.0, 902.0])
+        for name, value in images.items():
+            put(file, f"exchange/{name}", value)
+    return open_scan(path).tomograms
+
+
+@pytest.mark.parametrize("n_flats", [None, 1, 5])
+def test_flats_and_darks_of_a_mantis_file_are_used(path, n_flats):
+    rng = np.random.default_rng(2)
+    shape = (6, 4, 3) if n_flats is None else (6, 4, 3, n_flats)
+    white, dark = rng.poisson(900, shape), rng.poisson(20, shape)
+    for index, tomogram in enumerate(mantis(path, white_data=white, dark_data=dark)):
+        frames = tomogram.read_rows(1, 3)
+        for found, stored in ((frames.flats, white), (frames.darks, dark)):
+            expected = stored.reshape(6, 4, 3, -1)[:, 1:3, index].transpose(2, 1, 0)
+            np.testing.assert_array_equal(found, expected)
+        np.testing.assert_array_equal(tomogram.read_references()[0][:, 1:3], frames.flats)
+        assert (tomogram.n_flats, tomogram.n_darks) == (n_flats or 1, n_flats or 1)
+
+
+def test_flats_of_a_mantis_file_that_do_not_fit_are_told(path):
+    tomogram = mantis(path, white_data=np.ones((6, 4)))[0]
+    assert any("'exchange/white_data' has shape (6, 4), which does not fit" in note for note in tomogram.notes)
+    np.testing.assert_array_equal(tomogram.read_rows(0, 1).flats, np.full((1, 1, 6), 900.0))
+    assert any("there is no 'exchange/dark_data'" in note for note in tomogram.notes)
+
+
+def test_an_absurd_incident_intensity_is_not_used(path):
+    mantis(path)
+    with h5py.File(path, "a") as file:
+        put(file, "spectromicroscopy/normalization/white_spectrum", [900.0, 1e308, 902.0])
+    scan = open_scan(path)
+    assert any("does not hold one intensity per energy" in note for note in scan.notes)
+    assert scan.tomograms[1].read_rows(0, 1).flats.max() == 1.0
+
+
+def test_pixel_size_time_and_binning_of_a_mantis_file_are_read(path):
+    tomogram = mantis(path)[1]
+    assert tomogram.pixel_size_nm == pytest.approx(40.0)
+    assert (tomogram.time_s, tomogram.binning) == (1399360089.0, 2)
+
+
+def test_binning_enlarges_the_pixels_of_the_camera(path):
+    detector, objective = "measurement/instrument/detector", "measurement/instrument/detection_system/objective"
+    changes = [
+        (f"{detector}/pixel_size_x", 6.5, {"units": "um"}),
+        (f"{detector}/binning_x", 2, {}),
+        (f"{objective}/magnification", 325, {}),
+    ]
+    (tomogram,) = open_dataexchange(write(path, changes))
+    assert tomogram.pixel_size_nm == pytest.approx(40.0)
+    assert tomogram.binning == 2
+    assert "The pixel size is that of the camera binned by 2 over its magnification, 325." in tomogram.notes
+
+
 @pytest.mark.parametrize(
     ("changes", "nm"),
     [

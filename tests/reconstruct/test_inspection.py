@@ -234,3 +234,25 @@ def test_absurd_counts_are_an_error_of_the_report_and_raise_no_warning(tmp_path,
         file[dataset] = counts
     findings = [problem.finding for problem in report_on(folder).problems if problem.severity == "error"]
     assert "fly_scan_id_4.h5: NaN, infinite or absurdly large counts." in findings
+
+
+@pytest.mark.parametrize(
+    ("energies", "gap"),
+    [
+        ((7090.0, 7100.0, 7110.0, 7112.0, 7114.0, 7118.0, 7120.0, 7140.0), "between 7114.00 and 7118.00 eV"),
+        ((7090.0, 7100.0, 7110.0, 7115.0, 7117.0, 7119.0, 7121.0, 7140.0), None),
+        ((7092.0, 7110.0, 7119.0, 7124.5, 7129.0, 7133.5, 7143.0, 7180.0), None),
+        ((7100.0, 7110.0, 7120.0, 7150.0, 7160.0, 7200.0, 7210.0, 7220.0), "between 7160.00 and 7200.00 eV"),
+    ],
+)
+def test_a_step_wider_than_both_its_neighbours_is_a_gap(tmp_path, energies, gap):
+    problems = report_on(write_scan(tmp_path, energies)).problems
+    found = [problem.finding for problem in problems if problem.finding.startswith("No energy between")]
+    assert [gap in finding for finding in found] == ([True] if gap else [])
+
+
+def test_time_and_dose_are_in_the_report(tmp_path):
+    report = report_on(write_scan(tmp_path, all_files={"scan_time": 1.7e9}))
+    row = report.energies[0]
+    assert (row.time_s, row.binning) == (1.7e9, None)
+    assert row.photons_per_um2 == pytest.approx(row.photons / 0.04**2)

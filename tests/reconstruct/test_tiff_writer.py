@@ -23,8 +23,8 @@ def source(tmp_path):
             for i in range(n):
                 frame = rng.integers(0, 4000, (6, 8), dtype=np.uint16)
                 tifffile.imwrite(tmp_path / "in" / f"{energy}" / f"{kind}_{i}.tif", frame)
-    lines = [f"{energy},{energy!r},32.5" for energy in ENERGIES]
-    (tmp_path / "in" / "energies.csv").write_text("\n".join(["name,energy_ev,pixel_size_nm", *lines]))
+    lines = [f"{energy},{energy!r},32.5,2" for energy in ENERGIES]
+    (tmp_path / "in" / "energies.csv").write_text("\n".join(["name,energy_ev,pixel_size_nm,binning", *lines]))
     (tmp_path / "in" / "angles.csv").write_text("angle_deg\n" + "\n".join(map(str, ANGLES)))
     return open_tiff_scan(tmp_path / "in")
 
@@ -42,6 +42,7 @@ def test_what_is_written_comes_back(tmp_path, source, times):
     assert (scan.pixel_size_nm, scan.notes) == (32.5, ())
     for written, original in zip(scan.tomograms, source, strict=True):
         np.testing.assert_allclose(written.angles_rad, original.angles_rad)
+        assert (written.time_s, written.binning) == (original.time_s, 2)
         frames, expected = written.read_rows(1, 5), original.read_rows(1, 5)
         for name in ("projections", "flats", "darks"):
             np.testing.assert_array_equal(getattr(frames, name), getattr(expected, name))

@@ -148,3 +148,9 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path, format):
 def test_fxi_needs_an_energy(tmp_path):
     with pytest.raises(DataError, match=r"photon energy is not known.*energies_ev"):
         write_fxi(tmp_path / "a.h5", make(energy_ev=np.nan))
+
+
+def test_binning_is_written_to_dataexchange_files(tmp_path):
+    WRITERS["dataexchange"](tmp_path / "a.h5", make(binning=4))
+    (read,) = open_scan(tmp_path / "a.h5").tomograms
+    assert (read.binning, read.pixel_size_nm) == (4, make().pixel_size_nm)

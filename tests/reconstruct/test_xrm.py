@@ -37,6 +37,7 @@ def test_real_files_give_what_their_provenance_says(name, energy_ev, n_images, s
     assert (file.reference is not None) == has_reference
     assert file.notes == ()
     assert 1.4469e9 < file.time_s < 1.4472e9  # 8 and 9 November 2015
+    assert file.binning == 2048 // shape[0]
 
 
 @needs_shared
