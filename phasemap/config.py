@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import psutil
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -21,6 +21,8 @@ from xanesmap.spectra.combination import Constraint
 
 BUNDLED = "bundled"
 """Source of a reference that means the analytic model shipped with the program."""
+
+AlignMethod = Literal["auto", "projection-matching", "none"]
 
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"\s*([0-9.]+)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
@@ -82,6 +84,25 @@ class ReconstructConfig(_Config):
     """Unit of attenuation in volumes that are reconstructed already: `1/um`, `1/mm`, `1/cm`, `1/m`, `1/pixel`."""
 
 
+class AlignConfig(_Config):
+    """Where every frame lies."""
+
+    method: AlignMethod = "auto"
+    """`projection-matching`; `none` takes the frames as recorded; `auto` aligns, and takes them as recorded where they
+    turn out to be at rest or cannot be aligned, or where `centre_px` is given."""
+    file: str | None = None
+    """Alignment to use instead: the output of `xanesmap align`, or an earlier result."""
+    magnification: Literal["fit", "recorded", "zone-plate", "none"] = "fit"
+    """Change of magnification over the energies: fitted, from the pixel sizes in the files, inversely proportional to
+    the energy, or none."""
+    roll: Literal["none", "fit"] = "none"
+    """Rotation of the detector against the rotation axis, the same at all energies."""
+    components: Literal["references", "data"] = "references"
+    """What predicts the frames at first: the references, or two spectra found in the data where those are doubtful."""
+    binning: Annotated[int, Field(ge=1, le=8)] | None = None
+    """Pixels averaged for the alignment, along v and u; the fewest that fit into the memory when not given."""
+
+
 class SpectraConfig(_Config):
     """From attenuation to phase amounts."""
 
@@ -124,6 +145,7 @@ class RunConfig(_Config):
     threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Threads; all cores when not given."""
     reconstruct: ReconstructConfig = ReconstructConfig()
+    align: AlignConfig = AlignConfig()
     spectra: SpectraConfig = SpectraConfig()
     phasemap: PhaseConfig = PhaseConfig()
 

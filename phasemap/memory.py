@@ -25,6 +25,9 @@ _PADDED_WIDTHS = 6.5
 # Bytes per projection pixel of the points and phases of the transforms.
 _POINT_BYTES = 60
 _MAX_SLAB_ROWS = 64
+ALIGNED_HALO_ROWS = 32
+"""Rows read besides those of a slab where frames are aligned: the reach of the interpolation and typical displacements,
+on either side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,7 @@ class SlabSize:
     workers: int
 
 
-def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int) -> SlabSize:
+def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int, halo_rows: int = 0) -> SlabSize:
     """Largest slabs, and most workers, that stay within the budget.
 
     Parameters
@@ -56,6 +59,8 @@ def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int) -> 
         Budget of the whole run, bytes.
     threads
         Cores that may be used.
+    halo_rows
+        Rows read besides those of a slab.
 
     Raises
     ------
@@ -63,7 +68,7 @@ def slab_size(scan: Scan, *, n_phases: int, memory_bytes: int, threads: int) -> 
         Not even one detector row fits.
     """
     per_row = _bytes_per_row(scan, n_phases=n_phases)
-    overhead = _bytes_of_worker(scan, n_phases=n_phases)
+    overhead = _bytes_of_worker(scan, n_phases=n_phases) + halo_rows * _projection_bytes_per_row(scan)
     look = smallest_look_bytes(scan)
     for workers in range(min(threads, scan.n_rows), 0, -1):
         rows = int((memory_bytes / workers - overhead) // per_row)
@@ -88,9 +93,12 @@ def _slab_rows(scan: Scan, *, fitting: int, workers: int) -> int:
 
 def _bytes_per_row(scan: Scan, *, n_phases: int) -> float:
     n_u = scan.n_columns
-    n_angles = max(len(t.angles_rad) for t in scan.tomograms)
     volumes = len(scan.tomograms) + 3 * n_phases + _FIT_MAPS + _PASSING_MAPS
-    return float(n_u * n_u * volumes * _FLOAT + n_angles * n_u * _PROJECTION_BYTES)
+    return float(n_u * n_u * volumes * _FLOAT + _projection_bytes_per_row(scan))
+
+
+def _projection_bytes_per_row(scan: Scan) -> float:
+    return float(max(len(t.angles_rad) for t in scan.tomograms) * scan.n_columns * _PROJECTION_BYTES)
 
 
 def _bytes_of_worker(scan: Scan, *, n_phases: int) -> float:

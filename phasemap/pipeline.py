@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xanesmap.phasemap.alignment_store import write_alignment_group
 from xanesmap.phasemap.config import RunConfig, make_config
 from xanesmap.phasemap.destination import check_destination
 from xanesmap.phasemap.finishing import finish_maps
-from xanesmap.phasemap.memory import SlabSize, slab_size
+from xanesmap.phasemap.memory import ALIGNED_HALO_ROWS, SlabSize, slab_size
 from xanesmap.phasemap.noise_maps import NoiseMaps, RowGroups, create_noise_maps
 from xanesmap.phasemap.preparation import (
     check_centre,
@@ -98,7 +99,13 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     combination_model(scan, references, config)
     check_centre(scan, config)
     threads = config.threads or os.cpu_count() or 1
-    size = slab_size(scan, n_phases=len(references), memory_bytes=config.memory_budget, threads=threads)
+    size = slab_size(
+        scan,
+        n_phases=len(references),
+        memory_bytes=config.memory_budget,
+        threads=threads,
+        halo_rows=0 if config.align.method == "none" else ALIGNED_HALO_ROWS,
+    )
     engine = engine_of(config, threads=max(1, threads // size.workers))
     writer = ResultWriter(
         config.out_path,
@@ -113,6 +120,8 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     )
     job = prepare_job(scan, references, engine, config, progress=progress)
     with writer:
+        if job.alignment is not None:
+            write_alignment_group(writer.folder, job.alignment, scan)
         repaired = _map_slabs(writer, job, size, progress=progress)
         threshold = finish_maps(writer, config.phasemap, progress=progress)
         warnings = [

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.alignment_choice import choose_alignment
 from xanesmap.phasemap.config import BUNDLED, RunConfig
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.provenance import provenance
 from xanesmap.phasemap.slab import SlabJob, plan_noise_of_scan
 from xanesmap.phasemap.survey import survey_scan
+from xanesmap.reconstruct.displacement import Alignment
 from xanesmap.reconstruct.engines import Engine, make_engine
 from xanesmap.reconstruct.scan import Scan
 from xanesmap.spectra.background import background_columns
@@ -118,10 +120,11 @@ def prepare_job(
     """
     settings = config.reconstruct
     equally_weighted = combination_model(scan, references, config)
+    choice = choose_alignment(scan, references, config, progress=progress)
     survey = survey_scan(
         scan,
         unmixing=equally_weighted.solver[: equally_weighted.n_phases],
-        centre_px=settings.centre_px,
+        centre_px=settings.centre_px if choice.alignment is None else (scan.n_columns - 1) / 2,
         zinger_sigma=settings.zinger_sigma,
         memory_bytes=config.memory_budget,
         progress=progress,
@@ -133,9 +136,12 @@ def prepare_job(
         model=combination_model(scan, references, config, noise=np.sqrt(survey.variances)),
         constraint=config.spectra.constraint,
         pixel_size_um=pixel_size_um(scan, config),
-        noise_plans=plan_noise_of_scan(scan, filter_name=settings.filter),
+        noise_plans=plan_noise_of_scan(scan, filter_name=settings.filter, alignment=choice.alignment),
+        filter_name=settings.filter,
         zinger_sigma=settings.zinger_sigma,
         stripes=settings.stripes,
+        alignment=choice.alignment,
+        notes=choice.notes,
     )
 
 
@@ -168,10 +174,33 @@ def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
         *(f"background {i + 1}" for i in range(n_background)),
     ]
     return {
-        "centre_px": job.survey.centres_px,
-        "centre_sigma_px": [energy.centre.sigma for energy in job.survey.energies],
+        **(_recorded_geometry(job) if job.alignment is None else aligned_geometry(job.alignment)),
         "detector_gain_adu_per_photon": [energy.noise.gain for energy in job.survey.energies],
         "fit": {"columns": names, "design": job.model.design, "weights": job.model.weights},
+    }
+
+
+def _recorded_geometry(job: SlabJob) -> dict[str, Any]:
+    return {
+        "centre_px": job.survey.centres_px,
+        "centre_sigma_px": [energy.centre.sigma for energy in job.survey.energies],
+    }
+
+
+def aligned_geometry(alignment: Alignment) -> dict[str, Any]:
+    """Rotation axis and motion of the frames, summed up."""
+    shift, error = alignment.shift_px[alignment.kept], alignment.residual_px[alignment.kept]
+    return {
+        "centre_px": alignment.centre_px,
+        "centre_sigma_px": np.sqrt(np.nanmean(alignment.residual_px**2, axis=1) / alignment.kept.sum(axis=1)),
+        "alignment": {
+            "rms_shift_px": np.sqrt(np.mean(shift**2, axis=0)),
+            "rms_error_px": np.sqrt(np.mean(error**2)),
+            "frames": int(np.isfinite(alignment.air_level).sum()),
+            "frames_left_out": int(np.isfinite(alignment.air_level).sum() - alignment.kept.sum()),
+            "magnification": alignment.magnification,
+            "roll_deg": np.rad2deg(alignment.roll_rad),
+        },
     }
 
 
@@ -189,21 +218,29 @@ def warnings_of_references(config: RunConfig) -> list[str]:
 def warnings_before(scan: Scan, config: RunConfig) -> list[str]:
     """What a user should know about the input, one sentence each."""
     warnings = [*scan.notes, *warnings_of_references(config)]
-    sizes = [t.pixel_size_nm for t in scan.tomograms if t.pixel_size_nm is not None]
-    change = max(sizes) / min(sizes) - 1 if sizes else 0.0
-    if change * scan.n_columns / 2 > _MAGNIFICATION_PX:
-        warnings.append(
-            f"The recorded pixel size changes by {100 * change:.2f} % over the scan, {change * scan.n_columns / 2:.1f} "
-            "pixels at the rim of the field. Magnification is not corrected yet: fractions near the rim are blurred."
-        )
     return warnings
 
 
 def warnings_after(job: SlabJob, *, threshold: float | None, n_bad: int) -> list[str]:
     """What a user should know about the outcome, one sentence each."""
-    warnings = list(job.survey.notes)
+    warnings = [*job.notes, *job.survey.notes]
+    if job.alignment is None:
+        warnings.extend(_change_of_magnification(job.scan))
     if threshold is None:
         warnings.append("No sample stands out of the noise of the edge-step map, so the mask is empty.")
     if n_bad:
         warnings.append(f"{n_bad} values of bad pixels were filled from their neighbours.")
     return warnings
+
+
+def _change_of_magnification(scan: Scan) -> list[str]:
+    """A sentence where the recorded pixel size changes and the frames are not aligned."""
+    sizes = [t.pixel_size_nm for t in scan.tomograms if t.pixel_size_nm is not None]
+    change = max(sizes) / min(sizes) - 1 if sizes else 0.0
+    rim = change * scan.n_columns / 2
+    if rim <= _MAGNIFICATION_PX:
+        return []
+    return [
+        f"The recorded pixel size changes by {100 * change:.2f} % over the scan, {rim:.1f} pixels at the rim of the "
+        "field, and the frames were not aligned: fractions near the rim are blurred."
+    ]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.slab_frames import FrameCorrection, SlabFrames, aligned_frames, recorded_frames
 from xanesmap.phasemap.survey import Survey
 from xanesmap.phasemap.voxel_fit import covariances_of_noise, fit_slab
-from xanesmap.reconstruct.correction import Attenuation, attenuate
+from xanesmap.reconstruct.displacement import Alignment
 from xanesmap.reconstruct.engines import Engine, FilterName
 from xanesmap.reconstruct.propagation import (
     NoisePlan,
@@ -20,7 +21,7 @@ from xanesmap.reconstruct.propagation import (
     voxel_variance,
 )
 from xanesmap.reconstruct.scan import Scan, same_angles
-from xanesmap.reconstruct.stripes import StripeMethod, remove_stripes
+from xanesmap.reconstruct.stripes import StripeMethod
 from xanesmap.spectra.combination import CombinationModel, Constraint
 
 FloatArray = NDArray[np.floating[Any]]
@@ -50,8 +51,12 @@ class SlabJob:
         Pixel size in the sample, um.
     noise_plans
         Noise propagation of every energy (`plan_noise_of_scan`).
-    zinger_sigma, stripes
+    filter_name, zinger_sigma, stripes
         As in `ReconstructConfig`.
+    alignment
+        Where every frame lies; None: where it was recorded.
+    notes
+        How the alignment came about, one sentence each.
     """
 
     scan: Scan
@@ -61,8 +66,28 @@ class SlabJob:
     constraint: Constraint
     pixel_size_um: float
     noise_plans: tuple[NoisePlan, ...]
+    filter_name: FilterName
     zinger_sigma: float | None
     stripes: StripeMethod
+    alignment: Alignment | None = None
+    notes: tuple[str, ...] = ()
+
+    def angles_rad(self, index: int) -> NDArray[np.float64]:
+        """`(angle,)` angles, radians, of the frames of an energy that are used."""
+        return used_angles(self.scan, index, alignment=self.alignment)
+
+    def centre_px(self, index: int) -> float:
+        """Detector column of the rotation axis in the frames as `map_slab` reconstructs them, pixels."""
+        return self.survey.energies[index].centre.centre if self.alignment is None else (self.scan.n_columns - 1) / 2
+
+    def correction(self, index: int) -> FrameCorrection:
+        """How counts of an energy become line integrals."""
+        return FrameCorrection(
+            noise=self.survey.energies[index].noise,
+            zinger_sigma=self.zinger_sigma,
+            stripes=self.stripes,
+            filter_name=self.filter_name,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,12 +122,20 @@ class SlabMaps:
     n_zingers: int
 
 
-def plan_noise_of_scan(scan: Scan, *, filter_name: FilterName) -> tuple[NoisePlan, ...]:
+def used_angles(scan: Scan, index: int, *, alignment: Alignment | None) -> NDArray[np.float64]:
+    """`(angle,)` angles, radians, of the frames of an energy that were not left out by the alignment."""
+    angles = np.asarray(scan.tomograms[index].angles_rad, np.float64)
+    return angles if alignment is None else angles[alignment.kept_frames(index, n_angles=len(angles))]
+
+
+def plan_noise_of_scan(
+    scan: Scan, *, filter_name: FilterName, alignment: Alignment | None = None
+) -> tuple[NoisePlan, ...]:
     """Noise propagation of every energy; energies whose angles differ by less than half a step share one plan."""
     plans: list[NoisePlan] = []
     known: list[NDArray[np.float64]] = []
-    for tomogram in scan.tomograms:
-        angles = np.asarray(tomogram.angles_rad, np.float64)
+    for number in range(len(scan.tomograms)):
+        angles = used_angles(scan, number, alignment=alignment)
         index = next((i for i, others in enumerate(known) if same_angles(others, angles)), None)
         plans.append(plan_noise(angles, n_u=scan.n_columns, filter_name=filter_name) if index is None else plans[index])
         known.append(angles)
@@ -131,10 +164,10 @@ def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], 
     noise: list[VoxelVariance] = []
     n_bad = n_zingers = 0
     for index in range(n_energies):
-        attenuation = _attenuation(job, index, start=start, stop=stop)
-        mu[index] = _reconstruct(job, index, attenuation)
-        noise.append(_propagate(job, index, attenuation))
-        n_bad, n_zingers = n_bad + attenuation.n_bad, n_zingers + attenuation.n_zingers
+        frames = _frames(job, index, start=start, stop=stop)
+        mu[index] = _reconstruct(job, index, frames)
+        noise.append(_propagate(job, index, frames))
+        n_bad, n_zingers = n_bad + frames.n_bad, n_zingers + frames.n_zingers
         step_done("Reconstruct and fit")
     together = VoxelVariance(
         counting=np.stack([energy.counting for energy in noise]), ring=np.stack([energy.ring for energy in noise])
@@ -144,31 +177,30 @@ def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], 
     return SlabMaps(mu=mu, noise=together, n_bad=n_bad, n_zingers=n_zingers, **maps)
 
 
-def _attenuation(job: SlabJob, index: int, *, start: int, stop: int) -> Attenuation:
-    frames = job.scan.tomograms[index].read_rows(start, stop)
-    return attenuate(frames, noise=job.survey.energies[index].noise, zinger_sigma=job.zinger_sigma)
+def _frames(job: SlabJob, index: int, *, start: int, stop: int) -> SlabFrames:
+    tomogram, correction = job.scan.tomograms[index], job.correction(index)
+    if job.alignment is None:
+        return recorded_frames(tomogram, correction, start=start, stop=stop)
+    return aligned_frames(tomogram, correction, job.alignment, index=index, start=start, stop=stop)
 
 
-def _reconstruct(job: SlabJob, index: int, attenuation: Attenuation) -> NDArray[np.float32]:
+def _reconstruct(job: SlabJob, index: int, frames: SlabFrames) -> NDArray[np.float32]:
     """`(row, y, x)` linear attenuation, 1/um."""
-    values = remove_stripes(attenuation.values, method=job.stripes)
-    sinograms = np.ascontiguousarray(values.transpose(1, 0, 2))  # (row, angle, u)
-    angles = job.scan.tomograms[index].angles_rad
-    centre = job.survey.energies[index].centre.centre
-    slices = job.engine.reconstruct(sinograms, angles, centre=centre)
+    sinograms = np.ascontiguousarray(frames.values.transpose(1, 0, 2))  # (row, angle, u)
+    slices = job.engine.reconstruct(sinograms, job.angles_rad(index), centre=job.centre_px(index))
     slices /= np.float32(job.pixel_size_um)
     return slices
 
 
-def _propagate(job: SlabJob, index: int, attenuation: Attenuation) -> VoxelVariance:
+def _propagate(job: SlabJob, index: int, frames: SlabFrames) -> VoxelVariance:
     """Variance of linear attenuation, (1/um)^2, on coarse rows and points."""
-    plan = job.noise_plans[index]
-    starts = np.arange(0, attenuation.values.shape[1], NOISE_ROWS)
-    rows = np.diff(starts, append=attenuation.values.shape[1])
-    counting = np.add.reduceat(attenuation.variance, starts, axis=1) / rows[:, None]
-    shared = np.add.reduceat(attenuation.flat_variance, starts, axis=0) / rows[:, None]
-    centre = job.survey.energies[index].centre.centre
-    found = voxel_variance(counting.transpose(1, 0, 2), shared, plan, centre=centre)
+    n_rows = frames.values.shape[1]
+    starts = np.arange(0, n_rows, NOISE_ROWS)
+    rows = np.diff(starts, append=n_rows)
+    counting = np.add.reduceat(frames.variance, starts, axis=1) / rows[:, None]
+    shared = np.add.reduceat(frames.flat_variance, starts, axis=0) / rows[:, None]
+    centre = job.centre_px(index)
+    found = voxel_variance(counting.transpose(1, 0, 2), shared, job.noise_plans[index], centre=centre)
     per_um2 = job.pixel_size_um**-2
     return VoxelVariance(counting=found.counting * per_um2, ring=found.ring * per_um2)
 

@@ -174,7 +174,7 @@ def _bands(scan: Scan, *, memory_bytes: int) -> list[tuple[int, int]]:
 
 def _look(tomogram: Tomogram, bands: list[tuple[int, int]], *, zinger_sigma: float | None) -> _Look:
     frames = _read_bands(tomogram, bands)
-    noise, notes = _detector_noise(frames)
+    noise, notes = detector_noise(frames)
     attenuation = attenuate(frames, noise=noise, zinger_sigma=zinger_sigma)
     variance = float(attenuation.variance.mean(dtype=np.float64))
     return _Look(noise=noise, values=attenuation.values, variance=variance, notes=notes)
@@ -191,7 +191,8 @@ def _read_bands(tomogram: Tomogram, bands: list[tuple[int, int]]) -> Frames:
     )
 
 
-def _detector_noise(frames: Frames) -> tuple[DetectorNoise, tuple[str, ...]]:
+def detector_noise(frames: Frames) -> tuple[DetectorNoise, tuple[str, ...]]:
+    """Gain and read noise from the flats, or from the projections where those are too few, which a note says."""
     noise = estimate_noise(frames.flats, frames.darks)
     if noise is not None:
         return noise, ()

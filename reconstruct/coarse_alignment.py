@@ -38,7 +38,7 @@ def air_level(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def coarse_displacement(
-    projections: Sequence[NDArray[np.float32]], angles_rad: Sequence[FloatArray]
+    centres: Sequence[FloatArray], angles_rad: Sequence[FloatArray], *, n_columns: int
 ) -> list[NDArray[np.float64]]:
     """Displacement of every frame from its centre of mass.
 
@@ -49,10 +49,12 @@ def coarse_displacement(
 
     Parameters
     ----------
-    projections
-        For each energy `(angle, v, u)` line integrals, 0 in air.
+    centres
+        For each energy `(angle, 2)` centre of mass (v, u) of every frame, pixels; NaN where there is no object.
     angles_rad
         For each energy `(angle,)` radians.
+    n_columns
+        Detector columns.
 
     Returns
     -------
@@ -63,7 +65,6 @@ def coarse_displacement(
     DataError
         No object in most of the frames.
     """
-    centres = [_centres_of_mass(frames) for frames in projections]
     found = np.concatenate([np.isfinite(c[:, 0]) for c in centres])
     if found.mean() < 0.5:
         message = (
@@ -75,17 +76,26 @@ def coarse_displacement(
     middle = np.nanmedian(np.concatenate([c[:, 0] for c in centres]))
     displacements = []
     for centre, column, angles in zip(centres, axis, angles_rad, strict=True):
-        n_u = projections[0].shape[2]
         along_v = centre[:, 0] - middle
-        along_u = centre[:, 1] - _circle(angles) @ orbit - (n_u - 1) / 2
+        along_u = centre[:, 1] - _circle(angles) @ orbit - (n_columns - 1) / 2
         along_v[np.isnan(along_v)] = np.nanmedian(along_v) if np.isfinite(along_v).any() else 0.0
-        along_u[np.isnan(along_u)] = column - (n_u - 1) / 2
+        along_u[np.isnan(along_u)] = column - (n_columns - 1) / 2
         displacements.append(np.stack([along_v, along_u], axis=1))
     return displacements
 
 
-def _centres_of_mass(frames: NDArray[np.float32]) -> NDArray[np.float64]:
-    """`(angle, 2)` rows and columns, NaN for frames without an object."""
+def centres_of_mass(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Centre of mass of every frame.
+
+    Parameters
+    ----------
+    frames
+        `(angle, v, u)` line integrals, 0 in air.
+
+    Returns
+    -------
+    `(angle, 2)` rows and columns, pixels; NaN for frames without an object.
+    """
     smooth = gaussian_filter(frames, (0, _SMOOTHING_PX, _SMOOTHING_PX))
     pixel_noise = 1.4826 / np.sqrt(2) * np.median(np.abs(np.diff(frames, axis=-1)))
     smooth -= _SIGMA * pixel_noise / (2 * np.sqrt(np.pi) * _SMOOTHING_PX)
@@ -103,7 +113,7 @@ def _circle(angles_rad: FloatArray) -> NDArray[np.float64]:
 
 
 def _orbit(
-    centres: Sequence[NDArray[np.float64]], angles_rad: Sequence[FloatArray]
+    centres: Sequence[FloatArray], angles_rad: Sequence[FloatArray]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Column of the axis at every energy, and the common position (x, y) of the centre of mass."""
     n_energies = len(centres)

@@ -16,8 +16,8 @@ FloatArray = NDArray[np.floating[Any]]
 class Alignment:
     """Geometry of every frame.
 
-    A point of the undisturbed image at detector position `x` (v or u) appears at `c + m (x - c) + d`, with
-    `c = (n - 1) / 2` the middle of the detector, `m` the magnification and `d` the `displacement_px`.
+    A point of the undisturbed image at detector position `x` (v, u) appears at `c + m R (x - c) + d`, with
+    `c = (n - 1) / 2` the middle of the detector, `m` the magnification, `R` the roll and `d` the `displacement_px`.
 
     Parameters
     ----------
@@ -26,23 +26,37 @@ class Alignment:
         frames left out, and beyond the last angle of an energy that has fewer than others.
     magnification
         `(energy,)` relative to the undisturbed image.
+    roll_rad
+        Rotation of the image in the plane of the detector, from u towards v, the same in all frames, radians.
     centre_px
         `(energy,)` detector column of the rotation axis, pixels.
     residual_px
         `(energy, angle)` standard error of each displacement, from what the prediction leaves unexplained, pixels.
     kept
         `(energy, angle)` False for frames that could not be matched and should be left out.
+    air_level
+        `(energy, angle)` line integral of the air around the object, the lamp against its flats: to be subtracted from
+        every frame before anything else, unitless.
     pattern
         `(energy, v, u)` line integral that stays on the detector while the object turns, such as a flat that has
-        changed: its fine structure, to be subtracted from every frame of the energy before anything else, unitless.
+        changed: its fine structure, to be subtracted likewise, unitless.
+    contrast
+        `(energy,)` contrast of the frames over that of their prediction from the spectra; 1 where those are right.
     """
 
     shift_px: NDArray[np.float64]
     magnification: NDArray[np.float64]
+    roll_rad: float
     centre_px: NDArray[np.float64]
     residual_px: NDArray[np.float64]
     kept: NDArray[np.bool_]
+    air_level: NDArray[np.float64]
     pattern: NDArray[np.float32]
+    contrast: NDArray[np.float64]
+
+    def kept_frames(self, index: int, *, n_angles: int) -> NDArray[np.bool_]:
+        """`(angle,)` True for the frames to use of an energy that has `n_angles`."""
+        return self.kept[index, :n_angles]
 
     @property
     def displacement_px(self) -> NDArray[np.float64]:

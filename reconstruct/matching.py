@@ -2,21 +2,26 @@
 
 Whatever is fixed in the detector frame adds the same to all frames of an energy. All sums here are taken over what is
 left when the mean over the angles is removed, so a fixed pattern, known or not, cannot pull the displacements; it
-costs less than 1 % of their accuracy.
+costs less than 1 % of their accuracy. The sums are formed over some angles after others, so that no more than a few
+times the frames of one energy is ever in memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
+Motion = Literal["v", "x", "y", "magnification"]
+"""Of the object along v, x or y; or away from the middle of the detector, by one pixel at its left and right rim."""
+RIGID: tuple[Motion, ...] = ("v", "x", "y")
 
 _EDGE_PX = 3  # pixels at the rim of the frame whose gradient or neighbourhood is incomplete
-N_MOTIONS = 3
+_CHUNK_BYTES = 64_000_000  # of all columns of the angles that are treated together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +32,8 @@ class EnergyMatch:
     ----------
     step_px
         `(angle, 2)` displacement (v, u) still missing in each frame, pixels.
+    roll_rad
+        `(angle,)` rotation in the plane of the detector still missing in each frame, radians; 0 where not asked for.
     gain
         `(angle,)` measured over predicted contrast of each frame.
     sigma_px
@@ -36,8 +43,8 @@ class EnergyMatch:
     noise
         Variance of a pixel, from differences between neighbours.
     normal
-        `(column, column)` products of the columns of a motion of the whole energy: for motion along v, x and y the
-        derivative of each component. Amplitudes of the components are projected out.
+        `(column, column)` products of the columns of a motion of the whole energy: for each motion the derivative of
+        each component. Amplitudes of the components are projected out.
     right
         `(column,)` their products with the residual.
     pattern
@@ -45,6 +52,7 @@ class EnergyMatch:
     """
 
     step_px: NDArray[np.float64]
+    roll_rad: NDArray[np.float64]
     gain: NDArray[np.float64]
     sigma_px: NDArray[np.float64]
     misfit: NDArray[np.float64]
@@ -54,6 +62,31 @@ class EnergyMatch:
     pattern: NDArray[np.float32]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Task:
+    """One energy; arrays as in `match_energy`, and the means over the angles kept that are taken off."""
+
+    measured: NDArray[np.float32]
+    components: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    angles_rad: NDArray[np.float64]
+    kept: NDArray[np.bool_]
+    motions: tuple[Motion, ...]
+    roll: Literal["known", "fit"]
+    mean_residual: NDArray[np.float64]
+    mean_contrast: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frames:
+    """Solutions frame by frame."""
+
+    step: NDArray[np.float64]
+    gain: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    misfit: NDArray[np.float64]
+
+
 def match_energy(
     measured: NDArray[np.float32],
     components: NDArray[np.float32],
@@ -61,6 +94,8 @@ def match_energy(
     spectrum: FloatArray,
     angles_rad: FloatArray,
     kept: NDArray[np.bool_],
+    motions: tuple[Motion, ...] = RIGID,
+    roll: Literal["known", "fit"] = "known",
 ) -> EnergyMatch:
     """Match all frames of one energy to their prediction.
 
@@ -76,62 +111,96 @@ def match_energy(
         `(angle,)` radians.
     kept
         `(angle,)` frames to use for what all frames have in common.
+    motions
+        Motions of the whole energy to form equations for.
+    roll
+        Whether a rotation in the plane of the detector is fitted to each frame.
     """
-    slopes = np.stack(
-        [-np.gradient(components, axis=2), -np.gradient(components, axis=3)]
-    )  # (direction, component, ...)
     weights = np.asarray(spectrum, np.float32)
-    predicted = np.tensordot(weights, components, axes=1)
-    residual = measured - predicted
-    inner = _inner(residual)
-    centred = inner - inner[kept].mean(axis=0)
-    moved = [np.tensordot(weights, _inner(slope), axes=1) for slope in slopes]
-    # an error of contrast is common to all frames rather than their own, so its column is treated as the residual is
-    contrast = _inner(predicted)
-    contrast -= contrast[kept].mean(axis=0)
-    step, gain, sigma, misfit = _match_frames(centred, [*moved, contrast])
-    columns = _motion_columns(slopes, components, angles_rad, kept=kept)
-    normal, right = _project_out(columns, centred[kept], n_motion=N_MOTIONS * len(components))
-    pattern = residual[kept].mean(axis=0, dtype=np.float64)
+    mean_residual, mean_contrast, noise = _means(measured, components, weights, kept)
+    task = _Task(
+        measured=measured,
+        components=components,
+        weights=weights,
+        angles_rad=np.asarray(angles_rad, np.float64),
+        kept=kept,
+        motions=motions,
+        roll=roll,
+        mean_residual=mean_residual,
+        mean_contrast=mean_contrast,
+    )
+    n_motion = len(motions) * len(components)
+    sums = _Sums(n_motion + len(components), _inner_size(measured))
+    solved = [_match_chunk(task, chunk, sums) for chunk in _chunks(task)]
+    frames = {name: np.concatenate([getattr(part, name) for part in solved]) for name in _Frames.__slots__}
+    normal, right = _project_out(*sums.centred(), n_motion=n_motion)
     return EnergyMatch(
-        step_px=step,
-        gain=1 + gain,
-        sigma_px=sigma,
-        misfit=misfit,
-        noise=_pixel_variance(residual),
+        step_px=frames["step"][:, :2],
+        roll_rad=frames["step"][:, 2] if roll == "fit" else np.zeros(len(measured)),
+        gain=1 + frames["gain"],
+        sigma_px=frames["sigma"],
+        misfit=frames["misfit"],
+        noise=noise,
         normal=normal,
         right=right,
-        pattern=(pattern - pattern.mean()).astype(np.float32),
+        pattern=(mean_residual - mean_residual.mean()).astype(np.float32),
     )
 
 
-def _inner(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+def _chunks(task: _Task) -> Iterator[slice]:
+    n_angles, n_v, n_u = task.measured.shape
+    columns = 2 * len(task.components) * (len(task.motions) + 3)
+    length = max(1, int(_CHUNK_BYTES / (4 * columns * n_v * n_u)))
+    for start in range(0, n_angles, length):
+        yield slice(start, min(start + length, n_angles))
+
+
+def _means(
+    measured: NDArray[np.float32],
+    components: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    kept: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Means over the frames kept of residual and prediction `(v, u)`, and the variance of a pixel."""
+    residual, contrast = np.zeros(measured.shape[1:]), np.zeros(measured.shape[1:])
+    spreads = []
+    for frame, shown in zip(measured[kept], components.swapaxes(0, 1)[kept], strict=True):
+        predicted = np.tensordot(weights, shown, axes=1)
+        left = frame - predicted
+        residual += left
+        contrast += predicted
+        spreads.append(np.median(np.abs(np.diff(left, axis=-1))))
+    n_kept = np.count_nonzero(kept)
+    noise = float((1.4826 * np.median(spreads)) ** 2 / 2)
+    return residual / n_kept, contrast / n_kept, noise
+
+
+def _inner(frames: NDArray[Any]) -> NDArray[np.float32]:
     """`(..., v, u)` to `(..., pixel)` without the rim and without the mean, which stands for the lamp."""
     cut = frames[..., _EDGE_PX:-_EDGE_PX, _EDGE_PX:-_EDGE_PX]
-    pixels: NDArray[np.float32] = cut.reshape(*cut.shape[:-2], -1)
-    centred: NDArray[np.float32] = pixels - pixels.mean(axis=-1, keepdims=True)
-    return centred
+    pixels = cut.reshape(*cut.shape[:-2], -1)
+    return np.asarray(pixels - pixels.mean(axis=-1, keepdims=True), np.float32)
 
 
-def _pixel_variance(frames: NDArray[np.float32]) -> float:
-    return float((1.4826 * np.median(np.abs(np.diff(frames, axis=-1)))) ** 2 / 2)
+def _inner_size(frames: NDArray[Any]) -> int:
+    n_v, n_u = frames.shape[-2:]
+    return int((n_v - 2 * _EDGE_PX) * (n_u - 2 * _EDGE_PX))
 
 
-def _match_frames(
-    residual: NDArray[np.float32], columns: list[NDArray[np.float32]]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Step, gain less 1, standard error and mean square left of every frame by itself."""
-    stacked = np.stack(columns, axis=1)  # (angle, column, pixel)
-    normal = (stacked @ stacked.transpose(0, 2, 1)).astype(np.float64)
-    right = (stacked @ residual[..., None])[..., 0].astype(np.float64)
-    # a frame without any contrast has no normal equations to speak of: its step is zero, its error large
-    normal += 1e-12 * (np.trace(normal, axis1=1, axis2=2).max() + 1e-30) * np.eye(len(columns))
-    inverse = np.linalg.inv(normal)
-    solution = (inverse @ right[..., None])[..., 0]
-    squares = np.einsum("ap,ap->a", residual, residual).astype(np.float64)
-    misfit = np.maximum(squares - (solution * right).sum(axis=1), 0) / residual.shape[1]
-    sigma = np.sqrt(misfit * (inverse[:, 0, 0] + inverse[:, 1, 1]) / 2)
-    return solution[:, :2], solution[:, 2], sigma, misfit
+def _match_chunk(task: _Task, chunk: slice, sums: _Sums) -> _Frames:
+    """Solve the frames of some angles, and add them to the sums of the whole energy."""
+    components = task.components[:, chunk]
+    slopes = _slopes(components)
+    predicted = np.tensordot(task.weights, components, axes=1)
+    residual = _inner(task.measured[chunk] - predicted) - _inner(task.mean_residual)
+    # an error of contrast is common to all frames rather than their own, so its column is treated as the residual is
+    contrast = _inner(predicted) - _inner(task.mean_contrast)
+    moved = [np.tensordot(task.weights, slope, axes=1) for slope in slopes]
+    if task.roll == "fit":
+        moved.append(_rolled(*moved))
+    kept = task.kept[chunk]
+    sums.add(_motion_columns(task, slopes, components, chunk)[:, kept], residual[kept])
+    return _match_frames(residual, [*(_inner(column) for column in moved), contrast])
 
 
 def _slopes(components: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -143,37 +212,87 @@ def _slopes(components: NDArray[np.float32]) -> NDArray[np.float32]:
     return slopes
 
 
-def _motion_columns(
-    slopes: NDArray[np.float32],
-    components: NDArray[np.float32],
-    angles_rad: FloatArray,
-    *,
-    kept: NDArray[np.bool_],
-) -> NDArray[np.float32]:
-    """`(column, angle, pixel)`: each component moved along v, x and y, then the components; mean over angles 0.
+def _from_middle(frames: NDArray[Any]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """`(v, 1)` and `(1, u)` pixels from the middle of the detector."""
+    v, u = (np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2) for n in frames.shape[-2:])
+    return v[:, None], u[None, :]
 
-    Filled one by one: these columns are the largest array of an alignment.
-    """
-    angles = np.asarray(angles_rad)[kept]
+
+def _rolled(along_v: NDArray[np.float32], along_u: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Change with a rotation about the middle of the detector, from u towards v, per radian."""
+    v, u = _from_middle(along_v)
+    return along_v * u - along_u * v
+
+
+def _match_frames(residual: NDArray[np.float32], columns: list[NDArray[np.float32]]) -> _Frames:
+    """Step, gain less 1, standard error and mean square left of every frame; the last column is the gain's."""
+    stacked = np.stack(columns, axis=1)  # (angle, column, pixel)
+    normal = (stacked @ stacked.transpose(0, 2, 1)).astype(np.float64)
+    right = (stacked @ residual[..., None])[..., 0].astype(np.float64)
+    # a frame without any contrast has no normal equations to speak of: its step is zero, its error large
+    normal += 1e-12 * (np.trace(normal, axis1=1, axis2=2).max() + 1e-30) * np.eye(len(columns))
+    inverse = np.linalg.inv(normal)
+    solution = (inverse @ right[..., None])[..., 0]
+    squares = np.einsum("ap,ap->a", residual, residual).astype(np.float64)
+    misfit = np.maximum(squares - (solution * right).sum(axis=1), 0) / residual.shape[1]
+    sigma = np.sqrt(misfit * (inverse[:, 0, 0] + inverse[:, 1, 1]) / 2)
+    return _Frames(step=solution[:, :-1], gain=solution[:, -1], sigma=sigma, misfit=misfit)
+
+
+def _motion_columns(
+    task: _Task, slopes: NDArray[np.float32], components: NDArray[np.float32], chunk: slice
+) -> NDArray[np.float32]:
+    """`(column, angle, pixel)`: each component moved in each of the ways asked for, then the components."""
     along_v, along_u = slopes
-    parts = [(along_v, np.ones_like(angles)), (along_u, np.cos(angles)), (along_u, -np.sin(angles))]
-    parts.append((components, np.ones_like(angles)))
-    sources = [(frames, weight) for stack, weight in parts for frames in stack]
-    n_v, n_u = components.shape[-2:]
-    columns = np.empty((len(sources), len(angles), (n_v - 2 * _EDGE_PX) * (n_u - 2 * _EDGE_PX)), np.float32)
-    for column, (frames, weight) in zip(columns, sources, strict=True):
-        np.multiply(_inner(frames[kept]), weight[:, None].astype(np.float32), out=column)
-        column -= column.mean(axis=0)
+    angles = task.angles_rad[chunk, None, None]
+    n_angles, n_pixels = components.shape[1], _inner_size(components)
+    columns = np.empty(((len(task.motions) + 1) * len(components), n_angles, n_pixels), np.float32)
+    sources = [_moved(motion, v, u, angles) for motion in task.motions for v, u in zip(along_v, along_u, strict=True)]
+    for column, frames in zip(columns, [*sources, *components], strict=True):
+        column[:] = _inner(frames)
     return columns
 
 
+def _moved(
+    motion: Motion, along_v: NDArray[np.float32], along_u: NDArray[np.float32], angles_rad: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Change of one component with a motion."""
+    if motion == "v":
+        return along_v
+    if motion == "magnification":
+        v, u = _from_middle(along_v)
+        return np.asarray((along_v * v + along_u * u) / u.max(), np.float32)
+    weight = np.cos(angles_rad) if motion == "x" else -np.sin(angles_rad)
+    return along_u * weight.astype(np.float32)
+
+
+class _Sums:
+    """Normal equations of all angles, less what their means over the angles would contribute."""
+
+    def __init__(self, n_columns: int, n_pixels: int) -> None:
+        self._products = np.zeros((n_columns, n_columns))
+        self._right = np.zeros(n_columns)
+        self._totals = np.zeros((n_columns, n_pixels))
+        self._n_angles = 0
+
+    def add(self, columns: NDArray[np.float32], residual: NDArray[np.float32]) -> None:
+        """Add the angles of a chunk: `(column, angle, pixel)` and their residual, its mean over all angles being 0."""
+        flat = columns.reshape(len(columns), -1)
+        self._products += flat @ flat.T
+        self._right += flat @ residual.ravel()
+        self._totals += columns.sum(axis=1, dtype=np.float64)
+        self._n_angles += columns.shape[1]
+
+    def centred(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Products of the columns, their means over the angles taken off, and their products with the residual."""
+        means = self._totals @ self._totals.T / max(self._n_angles, 1)
+        return self._products - means, self._right
+
+
 def _project_out(
-    columns: NDArray[np.float32], residual: NDArray[np.float32], *, n_motion: int
+    products: NDArray[np.float64], right: NDArray[np.float64], *, n_motion: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Normal equations of the first columns with the other columns removed."""
-    flat = columns.reshape(len(columns), -1)
-    products = (flat @ flat.T).astype(np.float64)
-    right = (flat @ residual.ravel()).astype(np.float64)
     motion, rest = slice(0, n_motion), slice(n_motion, None)
     transfer = products[motion, rest] @ np.linalg.pinv(products[rest, rest], hermitian=True)
     return products[motion, motion] - transfer @ products[rest, motion], right[motion] - transfer @ right[rest]

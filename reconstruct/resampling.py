@@ -1,11 +1,12 @@
-"""One interpolation of each frame: shift and magnification undone, or applied to a prediction.
+"""One interpolation of each frame: shift, magnification and roll undone, or applied to a prediction.
 
-A point of the undisturbed image at detector position `x` (v or u) appears in a frame at
+A point of the undisturbed image at detector position `x = (v, u)` appears in a frame at
 
-    x' = c + m (x - c) + s,        c = (n - 1) / 2 the middle of the detector,
+    x' = c + m R (x - c) + s,        c = (n - 1) / 2 the middle of the detector,
 
-magnified by `m` about the middle of the detector, then displaced by `s` pixels. Frames are interpolated by the cubic
-spline through their pixels; its coefficients come from `optics.spline_coefficients`.
+turned by the roll in the plane of the detector (R, from u towards v), magnified by `m` about the middle of the
+detector, then displaced by `s` pixels. Frames are interpolated by the cubic spline through their pixels; its
+coefficients come from `optics.spline_coefficients`.
 """
 
 from __future__ import annotations
@@ -32,11 +33,12 @@ def undo_displacement(
     *,
     shift_px: FloatArray,
     magnification: float,
+    roll_rad: float = 0.0,
     first_row: int = 0,
     n_rows: int | None = None,
     rows: slice | None = None,
 ) -> NDArray[np.float32]:
-    """Frames as they would look without shift and magnification.
+    """Frames as they would look without shift, magnification and roll.
 
     Parameters
     ----------
@@ -46,6 +48,8 @@ def undo_displacement(
         `(angle, 2)` displacement (v, u) of each frame, pixels.
     magnification
         Relative to the undisturbed image.
+    roll_rad
+        Rotation of the image in the plane of the detector, from u towards v, radians.
     first_row
         Detector row of the first row of `coefficients`.
     n_rows
@@ -64,16 +68,54 @@ def undo_displacement(
     """
     height = coefficients.shape[1] if n_rows is None else n_rows
     wanted = slice(0, height) if rows is None else rows
-    offsets = _centres(height, coefficients.shape[2]) * (1 - magnification) + _checked(shift_px, coefficients)
-    offsets[:, 0] += magnification * wanted.start - first_row
+    turn = _turn(magnification, roll_rad)
+    offsets = _offsets(
+        _checked(shift_px, coefficients),
+        turn,
+        _middle(height, coefficients.shape[2]),
+        first_row=first_row,
+        wanted=wanted,
+    )
     shape = (len(coefficients), wanted.stop - wanted.start, coefficients.shape[2])
-    return _read(coefficients, scale=magnification, offsets=offsets, shape=shape)
+    return _read(coefficients, turn=turn, offsets=offsets, shape=shape)
+
+
+def reading_positions(
+    *,
+    shift_px: FloatArray,
+    magnification: float,
+    first_row: int,
+    n_rows: int,
+    rows: slice,
+    n_columns: int,
+    roll_rad: float = 0.0,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where `undo_displacement` reads the frames, along v in their middle column and along u in their middle row.
+
+    Parameters
+    ----------
+    shift_px, magnification, first_row, n_rows, rows, roll_rad
+        As in `undo_displacement`.
+    n_columns
+        Detector columns.
+
+    Returns
+    -------
+    `(angle, row)` positions along v, counted from `first_row`, and `(angle, u)` along u, pixels.
+    """
+    turn = _turn(magnification, roll_rad)
+    middle = _middle(n_rows, n_columns)
+    offsets = _offsets(np.asarray(shift_px, np.float64), turn, middle, first_row=first_row, wanted=rows)
+    inside = np.array([middle[0] - rows.start, middle[1]])
+    along_v = turn[0, 0] * np.arange(rows.stop - rows.start) + turn[0, 1] * inside[1] + offsets[:, :1]
+    along_u = turn[1, 1] * np.arange(n_columns) + turn[1, 0] * inside[0] + offsets[:, 1:]
+    return along_v, along_u
 
 
 def apply_displacement(
-    coefficients: NDArray[np.float32], *, shift_px: FloatArray, magnification: float
+    coefficients: NDArray[np.float32], *, shift_px: FloatArray, magnification: float, roll_rad: float = 0.0
 ) -> NDArray[np.float32]:
-    """Undisturbed frames as the detector would see them, shifted and magnified.
+    """Undisturbed frames as the detector would see them, turned, magnified and shifted.
 
     Parameters
     ----------
@@ -83,6 +125,8 @@ def apply_displacement(
         `(angle, 2)` displacement (v, u) of each frame, pixels.
     magnification
         Relative to the undisturbed image.
+    roll_rad
+        Rotation of the image in the plane of the detector, from u towards v, radians.
 
     Returns
     -------
@@ -93,12 +137,15 @@ def apply_displacement(
     DataError
         Shifts that do not belong to the frames.
     """
-    centres = _centres(*coefficients.shape[1:])
-    offsets = centres - (centres + _checked(shift_px, coefficients)) / magnification
-    return _read(coefficients, scale=1 / magnification, offsets=offsets, shape=coefficients.shape)
+    middle = _middle(*coefficients.shape[1:])
+    back = np.asarray(np.linalg.inv(_turn(magnification, roll_rad)), np.float64)
+    offsets = np.asarray(middle - (middle + _checked(shift_px, coefficients)) @ back.T, np.float64)
+    return _read(coefficients, turn=back, offsets=offsets, shape=coefficients.shape)
 
 
-def rows_needed(rows: slice, *, shift_px: FloatArray, magnification: float, n_rows: int) -> slice:
+def rows_needed(
+    rows: slice, *, shift_px: FloatArray, magnification: float, n_rows: int, n_columns: int, roll_rad: float = 0.0
+) -> slice:
     """Detector rows that `undo_displacement` needs for some rows of the undisturbed image, halo included.
 
     Parameters
@@ -109,18 +156,43 @@ def rows_needed(rows: slice, *, shift_px: FloatArray, magnification: float, n_ro
         `(angle, 2)` displacement (v, u) of each frame, pixels.
     magnification
         Relative to the undisturbed image.
-    n_rows
-        Rows of the whole detector.
+    n_rows, n_columns
+        Rows and columns of the whole detector.
+    roll_rad
+        Rotation of the image in the plane of the detector, radians.
     """
-    centre = (n_rows - 1) / 2
-    ends = centre + magnification * (np.array([rows.start, rows.stop - 1]) - centre)
-    lowest = int(np.floor(ends[0] + shift_px[:, 0].min())) - HALO_PX
-    highest = int(np.ceil(ends[1] + shift_px[:, 0].max())) + HALO_PX
+    turn = _turn(magnification, roll_rad)
+    middle = (n_rows - 1) / 2
+    ends = middle + turn[0, 0] * (np.array([rows.start, rows.stop - 1]) - middle)
+    aside = abs(turn[0, 1]) * (n_columns - 1) / 2
+    lowest = int(np.floor(ends[0] + shift_px[:, 0].min() - aside)) - HALO_PX
+    highest = int(np.ceil(ends[1] + shift_px[:, 0].max() + aside)) + HALO_PX
     start = min(max(lowest, 0), n_rows - 1)
     return slice(start, max(min(highest + 1, n_rows), start + 1))
 
 
-def _centres(n_rows: int, n_columns: int) -> NDArray[np.float64]:
+def _turn(magnification: float, roll_rad: float) -> NDArray[np.float64]:
+    """`(2, 2)` matrix m R on (v, u)."""
+    cosine, sine = np.cos(roll_rad), np.sin(roll_rad)
+    return np.asarray(magnification * np.array([[cosine, sine], [-sine, cosine]]))
+
+
+def _offsets(
+    shift_px: NDArray[np.float64],
+    turn: NDArray[np.float64],
+    middle: NDArray[np.float64],
+    *,
+    first_row: int,
+    wanted: slice,
+) -> NDArray[np.float64]:
+    """`(angle, 2)` where the first pixel wanted of every frame is read."""
+    first = np.array([wanted.start, 0.0])
+    offsets: NDArray[np.float64] = shift_px + middle + turn @ (first - middle)
+    offsets[:, 0] -= first_row
+    return offsets
+
+
+def _middle(n_rows: int, n_columns: int) -> NDArray[np.float64]:
     return np.array([(n_rows - 1) / 2, (n_columns - 1) / 2])
 
 
@@ -136,17 +208,25 @@ def _checked(shift_px: FloatArray, frames: FloatArray) -> NDArray[np.float64]:
 
 
 def _read(
-    coefficients: NDArray[np.float32], *, scale: float, offsets: NDArray[np.float64], shape: tuple[int, ...]
+    coefficients: NDArray[np.float32],
+    *,
+    turn: NDArray[np.float64],
+    offsets: NDArray[np.float64],
+    shape: tuple[int, ...],
 ) -> NDArray[np.float32]:
-    """Frames read at `scale x + offset`, several at the same time."""
-    from xanesmap.reconstruct.resampling_kernel import read_frames  # numba takes half a second to import
+    """Frames read at `turn x + offset`, several at the same time."""
+    # numba takes half a second to import
+    from xanesmap.reconstruct.resampling_kernel import read_frames, read_turned_frames
 
     frames = np.empty(shape, np.float32)
-    workers = min(os.cpu_count() or 1, len(frames))
+    workers = max(1, min(os.cpu_count() or 1, len(frames)))
     bounds = np.linspace(0, len(frames), workers + 1).astype(int)
+    along, across = float(turn[0, 0]), float(turn[0, 1])
     with ThreadPoolExecutor(workers) as pool:
         tasks = [
-            pool.submit(read_frames, coefficients, float(scale), offsets, frames, start, stop)
+            pool.submit(read_frames, coefficients, along, offsets, frames, start, stop)
+            if across == 0
+            else pool.submit(read_turned_frames, coefficients, along, across, offsets, frames, start, stop)
             for start, stop in pairwise(bounds)
         ]
         for task in tasks:

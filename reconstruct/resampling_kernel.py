@@ -61,3 +61,29 @@ def read_frames(coefficients: Any, scale: float, offsets: Any, frames: Any, star
                 for k in range(4):
                     total += along_u[taps_v[v, k], u] * weights_v[v, k]
                 frames[a, v, u] = total
+
+
+@_compiled
+def read_turned_frames(
+    coefficients: Any, along: float, across: float, offsets: Any, frames: Any, start: int, stop: int
+) -> None:
+    """Fill `frames[start:stop]` `(frame, v, u)` from spline coefficients `(frame, v, u)`, turned in their plane.
+
+    Output pixel `(v, u)` of frame `a` is read at `along (v, u) + across (u, -v) + offsets[a]`.
+    """
+    n_v, n_u = coefficients.shape[1:]
+    rows, columns = frames.shape[1:]
+    tap_v, tap_u = np.empty((1, 4), np.int64), np.empty((1, 4), np.int64)
+    weight_v, weight_u = np.empty((1, 4), np.float32), np.empty((1, 4), np.float32)
+    for a in range(start, stop):
+        for v in range(rows):
+            for u in range(columns):
+                fill_taps(0.0, along * v + across * u + offsets[a, 0], n_v, tap_v, weight_v)
+                fill_taps(0.0, along * u - across * v + offsets[a, 1], n_u, tap_u, weight_u)
+                total = np.float32(0)
+                for i in range(4):
+                    along_u = np.float32(0)
+                    for k in range(4):
+                        along_u += coefficients[a, tap_v[0, i], tap_u[0, k]] * weight_u[0, k]
+                    total += along_u * weight_v[0, i]
+                frames[a, v, u] = total

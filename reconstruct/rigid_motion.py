@@ -3,7 +3,8 @@
 The components are made from all energies, so they follow when one energy is moved: the residual then shows only a part
 of the motion, for the image of one phase moved against that of the other only 2 % of it, and an update frame by frame
 would need hundreds of rounds. Here the answer of the components is part of the equations (variable projection; Golub
-and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973), doi:10.1137/0710036), for motion of the object along v, x and y.
+and Pereyra, SIAM J. Numer. Anal. 10, 413 (1973), doi:10.1137/0710036), for motion of the object along v, x and y and
+for the magnification.
 """
 
 from __future__ import annotations
@@ -13,8 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from xanesmap.reconstruct.matching import N_MOTIONS
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -41,22 +40,23 @@ def solve_rigid_motion(
 
     Returns
     -------
-    `(energy, 3)` motion along v, x and y, pixels, with mean 0 over the energies; at angle t a motion (x, y) shows in u
-    as `x cos t - y sin t`.
+    `(energy, motion)` pixels, with mean 0 over the energies, in the order of the columns of the normal equations; at
+    angle t a motion (x, y) shows in u as `x cos t - y sin t`.
     """
-    n_energies = len(spectra)
-    answers = _answers(np.asarray(spectra, np.float64))
-    size = N_MOTIONS * n_energies
+    n_energies, n_components = spectra.shape
+    n_motions = len(rights[0]) // n_components
+    answers = _answers(np.asarray(spectra, np.float64), n_motions=n_motions)
+    size = n_motions * n_energies
     matrix, vector = np.zeros((size, size)), np.zeros(size)
     for answer, normal, right in zip(answers, normals, rights, strict=True):
         matrix += answer.T @ normal @ answer
         vector += answer.T @ right
-    motion: NDArray[np.float64] = _pseudo_solve(matrix, vector, damping=damping).reshape(N_MOTIONS, n_energies).T
+    motion: NDArray[np.float64] = _pseudo_solve(matrix, vector, damping=damping).reshape(n_motions, n_energies).T
     motion -= motion.mean(axis=0)
     return motion
 
 
-def _answers(spectra: NDArray[np.float64]) -> NDArray[np.float64]:
+def _answers(spectra: NDArray[np.float64], *, n_motions: int) -> NDArray[np.float64]:
     """`(energy, column, motion of every energy)`: how much each component of an energy lags when energies move.
 
     Moving energy F by t moves component j in the data by `b_Fj t`, and what is unmixed from all energies, seen at
@@ -65,10 +65,10 @@ def _answers(spectra: NDArray[np.float64]) -> NDArray[np.float64]:
     n_energies, n_components = spectra.shape
     hat = spectra @ np.linalg.pinv(spectra)
     lag = np.eye(n_energies)[:, None] * spectra[:, :, None] - hat[:, None] * spectra.T[None]  # (E, component, F)
-    answers = np.zeros((n_energies, N_MOTIONS, n_components, N_MOTIONS, n_energies))
-    for motion in range(N_MOTIONS):
+    answers = np.zeros((n_energies, n_motions, n_components, n_motions, n_energies))
+    for motion in range(n_motions):
         answers[:, motion, :, motion] = lag
-    return answers.reshape(n_energies, N_MOTIONS * n_components, N_MOTIONS * n_energies)
+    return answers.reshape(n_energies, n_motions * n_components, n_motions * n_energies)
 
 
 def _pseudo_solve(matrix: NDArray[np.float64], vector: NDArray[np.float64], *, damping: float) -> NDArray[np.float64]:

@@ -11,3 +11,7 @@ class DataError(ValueError):
 
 class FitError(ValueError):
     """The spectra or references do not determine the quantities asked for."""
+
+
+class MismatchError(DataError):
+    """Frames that do not show the same object as the others."""

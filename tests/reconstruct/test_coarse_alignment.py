@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.coarse_alignment import air_level, coarse_displacement
+from xanesmap.reconstruct.coarse_alignment import air_level, centres_of_mass, coarse_displacement
 
 ANGLES = np.linspace(0, np.pi, 25, endpoint=False)
 
@@ -17,11 +17,16 @@ def ball(shifts, *, n_v=40, n_u=60, x=6.0, y=-4.0, height=0.3, seed=0):
     return (frames + noise).astype(np.float32)
 
 
+def displacements(frames):
+    centres = [centres_of_mass(energy) for energy in frames]
+    return coarse_displacement(centres, [ANGLES] * len(frames), n_columns=frames[0].shape[2])
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_displacements_of_a_ball_are_found_to_a_fraction_of_a_pixel(seed):
     rng = np.random.default_rng(seed)
     shifts = [rng.normal(loc=(drift, 0), scale=1.0, size=(len(ANGLES), 2)) for drift in (-1.0, 0.0, 1.5)]
-    found = coarse_displacement([ball(s, seed=seed) for s in shifts], [ANGLES] * 3)
+    found = displacements([ball(s, seed=seed) for s in shifts])
     circle = np.stack([np.ones_like(ANGLES), np.cos(ANGLES), np.sin(ANGLES)], axis=1)
     error = np.array(found) - np.array(shifts)
     error[..., 0] -= error[..., 0].mean()
@@ -36,14 +41,14 @@ def test_frames_without_object_take_the_place_of_their_neighbours():
     shifts = np.zeros((len(ANGLES), 2))
     frames = ball(shifts)
     frames[7] = 0
-    found = coarse_displacement([frames, ball(shifts, seed=1)], [ANGLES] * 2)
+    found = displacements([frames, ball(shifts, seed=1)])
     np.testing.assert_allclose(found[0][7], np.median(found[0], axis=0), atol=0.3)
 
 
 def test_empty_frames_are_refused():
     frames = np.random.default_rng(0).normal(scale=0.007, size=(25, 40, 60)).astype(np.float32)
     with pytest.raises(DataError, match="Nothing stands out of the noise"):
-        coarse_displacement([frames, frames], [ANGLES] * 2)
+        displacements([frames, frames])
 
 
 def test_air_level_is_that_of_the_border():

@@ -28,6 +28,9 @@ def test_displacement_adds_the_axis_to_the_shift():
         centre_px=np.array([9.5, 11.5]),
         residual_px=np.zeros((2, 3)),
         kept=np.ones((2, 3), bool),
+        roll_rad=0.0,
+        air_level=np.zeros((2, 3)),
+        contrast=np.ones(2),
         pattern=np.zeros((2, 8, 20), np.float32),
     )
     np.testing.assert_allclose(alignment.displacement_px[..., 0], 1)

@@ -49,7 +49,7 @@ def test_a_few_rows_with_their_halo_equal_the_whole(rows):
     frames = rng.normal(size=(5, 60, 30)).astype(np.float32)
     shifts = rng.normal(scale=3, size=(5, 2))
     whole = undo_displacement(spline_coefficients(frames), shift_px=shifts, magnification=0.99)
-    needed = rows_needed(rows, shift_px=shifts, magnification=0.99, n_rows=60)
+    needed = rows_needed(rows, shift_px=shifts, magnification=0.99, n_rows=60, n_columns=30)
     part = undo_displacement(
         spline_coefficients(frames[:, needed]),
         shift_px=shifts,

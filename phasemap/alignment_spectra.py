@@ -1,0 +1,68 @@
+"""The spectra with which an alignment predicts frames: of the references, or of the data where those are not known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.config import RunConfig
+from xanesmap.reconstruct.alignment_state import SpectraOfProfiles
+from xanesmap.reconstruct.scan import Scan
+from xanesmap.spectra.background import background_columns
+from xanesmap.spectra.reference import Reference, sample_references
+from xanesmap.spectra.tied_background import tie_background
+
+FloatArray = NDArray[np.floating[Any]]
+
+_COMPONENTS = 2
+_ROUNDS_OF_NMF = 500
+
+
+def spectra_source(scan: Scan, references: list[Reference], config: RunConfig) -> SpectraOfProfiles:
+    """Function that gives the spectra from the attenuation of every detector row.
+
+    With `align.components` set to `data`, the first spectra come from the rows alone; once the frames are near their
+    places, those of the references take over.
+    """
+    calls = 0
+
+    def spectra(profiles: NDArray[np.float64]) -> FloatArray:
+        nonlocal calls
+        calls += 1
+        if config.align.components == "data" and calls == 1:
+            return components_of_rows(profiles)
+        return _tied_references(profiles, scan, references, config)
+
+    return spectra
+
+
+def _tied_references(
+    profiles: NDArray[np.float64], scan: Scan, references: list[Reference], config: RunConfig
+) -> NDArray[np.float64]:
+    energies = scan.energies_ev
+    sampled = sample_references(references, energies, energy_offset_ev=config.spectra.energy_offset_ev)
+    background = background_columns(energies, kind=config.spectra.background)
+    return tie_background(profiles.sum(axis=1), sampled, background).T
+
+
+def components_of_rows(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Two spectra whose mixtures describe all detector rows.
+
+    Parameters
+    ----------
+    profiles
+        `(energy, v)` attenuation of every row.
+
+    Returns
+    -------
+    `(energy, 2)` non-negative, each of mean 1: non-negative matrix factorisation (Lee and Seung, Nature 401, 788
+    (1999), doi:10.1038/44565).
+    """
+    from sklearn.decomposition import NMF  # scikit-learn takes a second to import
+
+    filled = profiles[:, profiles.sum(axis=0) > 0.02 * profiles.sum(axis=0).max()]
+    model = NMF(_COMPONENTS, init="nndsvda", max_iter=_ROUNDS_OF_NMF, tol=1e-6)
+    found = np.asarray(model.fit_transform(np.maximum(filled / filled.mean(), 0)), np.float64)
+    return np.asarray(found / np.maximum(found.mean(axis=0), np.finfo(float).tiny))
