@@ -16,7 +16,7 @@ import numpy as np
 import tifffile
 from file_mutations import try_damaged
 
-from xanesmap.reconstruct.tiff_frames import find_frames
+from xanesmap.reconstruct.tiff_frames import find_frames, find_frames_alike
 from xanesmap.reconstruct.tiff_scan import open_tiff_scan
 from xanesmap.reconstruct.xrm_scan import open_xrm_files
 from xanesmap.spectra.reference import load_reference
@@ -28,6 +28,8 @@ TIFF_OPTIONS = {
     "tiff big": {"bigtiff": True},
     "tiff tiles": {"tile": (16, 16)},
 }
+ENERGIES = b"name,energy_ev,pixel_size_nm,time_s,binning\na.tif,7112.0,32.5,1.7e9,2\nb.tif,7114.0,32.5,1.7e9,2\n"
+ANGLES = b"angle_deg\n0\n20\n40\n60\n80\n100\n120\n140\n160\n"
 SPECTRA = (
     "larch_examples/feo_rt1.xdi",
     "larch_examples/fe2o3_rt1.xmu",
@@ -52,8 +54,17 @@ def read_tiff(path):
 
 
 def read_table(path):
-    """Open the TIFF scan that a table belongs to."""
-    open_tiff_scan(path.parent)
+    """Open the TIFF scan that a table belongs to, and read some rows."""
+    for tomogram in open_tiff_scan(path.parent):
+        tomogram.read_rows(0, 4)
+        tomogram.read_references()
+
+
+def read_single_page(path):
+    """Open a folder of single pages of which one is damaged, and read some rows twice."""
+    frames = find_frames_alike([path.with_name("sound.tif"), path])
+    for frame in (*frames, *frames):
+        frame.read_rows(0, 4)
 
 
 def read_spectrum(path):
@@ -61,12 +72,20 @@ def read_spectrum(path):
     load_reference(f"{path}:1" if path.suffix == ".prj" else path, name="x")
 
 
-def tiff_bytes(options):
+def tiff_bytes(options, *, n_pages=5):
     """Content of a small TIFF file."""
-    frames = np.random.default_rng(0).integers(0, 4000, (5, 48, 50), dtype=np.uint16)
+    frames = np.random.default_rng(0).integers(0, 4000, (n_pages, 48, 50), dtype=np.uint16)
     file = io.BytesIO()
     tifffile.imwrite(file, frames, photometric="minisblack", **options)
     return file.getvalue()
+
+
+def write_sound_files(folder):
+    """What damaged tables belong to, and what damaged single pages are compared with."""
+    for name in ("a.tif", "b.tif"):
+        (folder / name).write_bytes(tiff_bytes({}, n_pages=9))
+    (folder / "energies.csv").write_bytes(ENERGIES)
+    (folder / "angles.csv").write_bytes(ANGLES)
 
 
 def cases(shared):
@@ -76,7 +95,10 @@ def cases(shared):
     yield "xrm", chips / "test_chip00.xrm", read_xrm, ".xrm"
     for name, options in TIFF_OPTIONS.items():
         yield name, tiff_bytes(options), read_tiff, ".tif"
-    yield "energies.csv", b"name,energy_ev\na.tif,7112.0\nb.tif,7114.0\n", read_table, "energies.csv"
+    for name, options in TIFF_OPTIONS.items():
+        yield f"{name}, single page", tiff_bytes(options, n_pages=1), read_single_page, ".tif"
+    yield "energies.csv", ENERGIES, read_table, "energies.csv"
+    yield "angles.csv", ANGLES, read_table, "angles.csv"
     for name in SPECTRA:
         yield name, shared / "spectra" / name, read_spectrum, Path(name).suffix
     packed = shared / "spectra" / "larch_examples" / "prj" / "FeFoil_QXAFS_Compare.prj"
@@ -88,6 +110,9 @@ def main(shared, n):
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for name, content, read, suffix in cases(Path(shared)):
+            write_sound_files(Path(folder))
+            if name.endswith("single page"):
+                (Path(folder) / "sound.tif").write_bytes(content)
             content = content if isinstance(content, bytes) else content.read_bytes()
             place = Path(folder) / (suffix if "." in suffix[1:] else f"damaged{suffix}")
             found = try_damaged(content, place, read, n=n)

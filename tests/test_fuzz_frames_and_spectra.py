@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from xanesmap.reconstruct.tiff_frames import find_frames
+from xanesmap.reconstruct.tiff_frames import find_frames, find_frames_alike
 from xanesmap.reconstruct.tiff_scan import open_tiff_scan
 from xanesmap.spectra.reference import load_reference
 
@@ -30,10 +30,27 @@ def read_pages(path):
         frame.read_rows(0, 4)
 
 
-def tiff(**options):
+def tiff(n_pages=4, **options):
     file = io.BytesIO()
-    tifffile.imwrite(file, np.ones((4, 32, 40), np.uint16), photometric="minisblack", **options)
+    tifffile.imwrite(file, np.ones((n_pages, 32, 40), np.uint16), photometric="minisblack", **options)
     return file.getvalue()
+
+
+def read_scan(path):
+    """Read the scan of a damaged table; its other files are sound."""
+    for name, content in SOUND.items():
+        if name != path.name:
+            path.with_name(name).write_bytes(content)
+    for tomogram in open_tiff_scan(path.parent):
+        tomogram.read_rows(0, 4)
+
+
+def read_single_pages(path):
+    """Read a folder of single pages, the second of which is damaged."""
+    path.with_name("sound.tif").write_bytes(tiff(1))
+    frames = find_frames_alike([path.with_name("sound.tif"), path])
+    for frame in (*frames, *frames):
+        frame.read_rows(0, 4)
 
 
 def table():
@@ -47,13 +64,23 @@ def project():
     return "\n".join([*lines, f"@x = ({arrays[0]});", f"@y = ({arrays[1]});", "[record]"]).encode()
 
 
+SOUND = {
+    "energies.csv": b"name,energy_ev,pixel_size_nm\na.tif,7112.0,32.5\nb.tif,7114.0,32.5\n",
+    "angles.csv": b"angle_deg\n0\n20\n40\n60\n80\n100\n120\n140\n160\n",
+    "a.tif": tiff(9),
+    "b.tif": tiff(9),
+}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "read"),
     [
         ("a.tif", tiff(), read_pages),
         ("a.tif", tiff(compression="zlib"), read_pages),
         ("a.tif", tiff(bigtiff=True, tile=(16, 16)), read_pages),
-        ("energies.csv", b"name,energy_ev\na.tif,7112.0\nb.tif,7114.0\n", lambda path: open_tiff_scan(path.parent)),
+        ("a.tif", tiff(1), read_single_pages),
+        ("energies.csv", SOUND["energies.csv"], read_scan),
+        ("angles.csv", SOUND["angles.csv"], read_scan),
         ("a.txt", table(), lambda path: load_reference(path, name="x")),
         ("a.prj", project(), lambda path: load_reference(path, name="x")),
     ],
@@ -61,6 +88,7 @@ def project():
 def test_damaged_files_are_read_or_refused(tmp_path, try_damaged, name, content, read):
     found = try_damaged(content, tmp_path / name, read, n=100)
     assert_in_our_words(found)
+    assert found["read"] > 0 or not name.endswith(".csv")
 
 
 def assert_in_our_words(found):
