@@ -40,6 +40,22 @@ def load_library(source: str | Path) -> list[Reference]:
     return found
 
 
+def holds_several(source: str | Path) -> bool:
+    """Whether a file is a library: several spectra, of which none is the obvious one.
+
+    Parameters
+    ----------
+    source
+        Path of a file; one with a choice of column ("path:column") is no library.
+    """
+    path = Path(source)
+    if not path.is_file():
+        return False
+    if is_project(path):
+        return len(read_project(path)) > 1
+    return path.suffix.lower() == ".nor" and len(read_columns(path).names) > 2
+
+
 def _reference(path: Path, name: str) -> Reference | None:
     try:
         return load_reference(f"{path}:{name}", name=name)

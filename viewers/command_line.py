@@ -19,6 +19,7 @@ from xanesmap.phasemap.config import make_config, merge, read_config_file
 from xanesmap.viewers import run_options as options
 from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
+from xanesmap.viewers.spectra_command import spectra
 
 app = typer.Typer(
     name="xanesmap",
@@ -205,6 +206,7 @@ def run(
 
 
 app.command()(fit)
+app.command()(spectra)
 
 
 @app.command()
