@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from xanesmap.reconstruct.acquisition import MIN_PROJECTIONS
 from xanesmap.reconstruct.scan_report import EnergyReport, Problem, ScanReport, Severity
 
 PLACEHOLDER_COUNTS = 1.0
@@ -103,6 +104,22 @@ def _pixel_problems(report: ScanReport) -> Iterable[Problem]:
 
 
 def _angle_problems(report: ScanReport) -> Iterable[Problem]:
+    yield from _for_files(
+        report,
+        lambda row: row.n_angles == 1,
+        "error",
+        "a single projection, of which no slice can be made",
+        "Give the folder that holds the projections of all angles.",
+    )
+    yield from _for_files(
+        report,
+        lambda row: 1 < row.n_angles < MIN_PROJECTIONS,
+        "error",
+        f"fewer than {MIN_PROJECTIONS} projections, of which no slice of use can be made",
+        "If the scan was stopped early, leave these energies out.",
+    )
+    if min(row.n_angles for row in report.energies) < MIN_PROJECTIONS:
+        return
     if report.missing_wedge_deg > MISSING_WEDGE_DEG:
         yield Problem(
             severity="warning",

@@ -102,9 +102,11 @@ def missing_wedge_deg(angles_rad: NDArray[np.float64]) -> float:
     Returns
     -------
     Largest gap between directions modulo 180 degrees, less the usual step, in degrees; 0 where no gap is
-    wider than one and a half steps.
+    wider than one and a half steps, 180 for a single direction.
     """
     degrees = np.rad2deg(angles_rad)
+    if degrees.size < 2:
+        return 180.0
     directions = np.sort(degrees % 180.0)
     widest = float(np.diff(directions, append=directions[0] + 180.0).max())
     step = float(np.median(np.abs(np.diff(degrees))))

@@ -195,6 +195,7 @@ def open_xrm(path: str | Path) -> XrmFile:
 
 
 def _read_file(container: OleContainer, path: Path) -> XrmFile:
+    _require_no_mosaic(container, path)
     dtype, shape = _image_layout(container, path)
     names = _image_names(container, path)
     energies, energy_notes = _energies(container, len(names), path=path)
@@ -225,6 +226,17 @@ def _read_file(container: OleContainer, path: Path) -> XrmFile:
         reference_corrected=_first(container, "ImageInfo/OriginalDataRefCorrected", "<i4") == 1,
         notes=(*energy_notes, *missing),
     )
+
+
+def _require_no_mosaic(container: OleContainer, path: Path) -> None:
+    # The streams are misspelt by the Xradia software itself.
+    mode, columns, rows = (_first(container, f"ImageInfo/Mosiac{name}", "<i4") for name in ("Mode", "Columns", "Rows"))
+    if mode and columns and rows and columns * rows > 1:
+        message = (
+            f"{path}: a mosaic of {columns} x {rows} images, not a tomogram. Stitch its tiles with the Xradia software, "
+            "and give the stitched projections."
+        )
+        raise DataError(message)
 
 
 def _image_layout(container: OleContainer, path: Path) -> tuple[np.dtype[Any], tuple[int, int]]:

@@ -167,7 +167,7 @@ def _angles_deg(projections: Sequence[XrmFrame]) -> tuple[NDArray[np.float64], t
         notes = ("The angles are those in the file names; the files record none, or only one.",)
     _require_angles(angles, projections)
     if angles.size < MIN_PROJECTIONS:
-        notes += (f"{angles.size} projections are too few for a slice of use; {MIN_PROJECTIONS} are the least.",)
+        notes += (f"Projections: {angles.size}, too few for a slice of use; {MIN_PROJECTIONS} are the least.",)
     return angles, notes
 
 

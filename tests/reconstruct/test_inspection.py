@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xanesmap.reconstruct.array_tomogram import ArrayTomogram
 from xanesmap.reconstruct.fxi import write_fxi
 from xanesmap.reconstruct.inspection import find_edge, inspect_scan, missing_wedge_deg
 from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.scan import scan_from_tomograms
 
 FRAME = (20, 30)
 ENERGIES = (7090.0, 7105.0, 7115.0, 7120.0, 7126.0, 7150.0)
@@ -256,3 +258,28 @@ def test_time_and_dose_are_in_the_report(tmp_path):
     row = report.energies[0]
     assert (row.time_s, row.binning) == (1.7e9, None)
     assert row.photons_per_um2 == pytest.approx(row.photons / 0.04**2)
+
+
+@pytest.mark.parametrize(
+    ("n_angles", "finding"),
+    [(1, "a single projection, of which no slice can be made"), (7, "fewer than 8 projections, of which no slice")],
+)
+def test_projections_that_make_no_slice_are_an_error(n_angles, finding):
+    counts = np.full((n_angles, 6, 8), 500.0)
+    energies = (7100.0, 7120.0)
+    scan = scan_from_tomograms(
+        [
+            ArrayTomogram(
+                projections=counts,
+                flats=counts[:1] + 100,
+                darks=counts[:1] - 500,
+                energy_ev=energy,
+                angles_rad=np.deg2rad(np.arange(n_angles) * 15.0),
+            )
+            for energy in energies
+        ]
+    )
+    report = inspect_scan(scan)
+    assert [p.severity for p in report.problems if finding in p.finding] == ["error"]
+    assert not any("wedge" in p.finding for p in report.problems)
+    assert report.missing_wedge_deg == pytest.approx(180.0 if n_angles == 1 else 75.0)

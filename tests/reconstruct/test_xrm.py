@@ -136,3 +136,10 @@ def test_a_file_that_shrinks_or_goes_after_it_was_opened_is_told(tmp_path, write
     path.unlink()
     with pytest.raises(DataError, match=r"a\.xrm: cannot be read \(No such file"):
         frame.read_rows(0, 48)
+
+
+def test_a_mosaic_is_refused(tmp_path, write_xrm):
+    tiles = {f"ImageInfo/Mosiac{name}": struct.pack("<i", n) for name, n in (("Mode", 1), ("Columns", 3), ("Rows", 2))}
+    path = write_xrm(tmp_path / "a.xrm", np.ones((6, 48, 50), "u2"), extra=tiles)
+    with pytest.raises(DataError, match=r"a\.xrm: a mosaic of 3 x 2 images"):
+        open_xrm(path)

@@ -145,7 +145,7 @@ def test_darks_serve_every_energy(txrm_folder, write_xrm):
 
 def test_few_projections_open_and_are_told(tmp_path, write_xrm):
     (tomogram,) = open_xrm_files([write_xrm(tmp_path / "a.txrm", counts(0, 7), angles=np.arange(-45, 46, 15))])
-    assert "7 projections are too few for a slice of use; 8 are the least." in tomogram.notes
+    assert "Projections: 7, too few for a slice of use; 8 are the least." in tomogram.notes
 
 
 def test_what_does_not_make_a_scan_is_refused(tmp_path, txrm_folder, write_xrm):
