@@ -74,7 +74,7 @@ def reduced_chi_square(
     energy is left over. A normalisation correlates the noise; its residuals are then those of the normalised spectra
     over the diagonal of their covariance.
     """
-    used = np.flatnonzero(model.weights > 0)
+    used = np.flatnonzero(model.used)
     data, sigma2 = _as_fitted(spectra, variance, model)
     n_free = _degrees_of_freedom(model, used)
     total = np.zeros(spectra.shape[1:], dtype=np.result_type(spectra, np.float32))
@@ -122,7 +122,7 @@ def assess_fit(
 
 def degrees_of_freedom(model: CombinationModel) -> int:
     """Energies with weight minus coefficients of a model."""
-    return _degrees_of_freedom(model, np.flatnonzero(model.weights > 0))
+    return _degrees_of_freedom(model, np.flatnonzero(model.used))
 
 
 def _degrees_of_freedom(model: CombinationModel, used: NDArray[np.intp]) -> int:

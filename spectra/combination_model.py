@@ -19,6 +19,9 @@ It bounds how much noise is magnified: at 1e4 even noise of 0.1 % of an edge ste
 LiFePO4, FePO4 and a background column have 10 to 20.
 """
 
+_NO_SAY: Final = 1e-12
+"""Relative weight of an energy that is to have no say."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CombinationModel:
@@ -41,6 +44,11 @@ class CombinationModel:
     background: FloatArray
     weights: FloatArray
     matrix: FloatArray | None = None
+
+    @property
+    def used(self) -> NDArray[np.bool_]:
+        """`(energy,)` false for the energies that have no say in the fit."""
+        return np.asarray(self.weights > 1e3 * _NO_SAY * self.weights.max())
 
     @property
     def n_phases(self) -> int:
@@ -93,7 +101,7 @@ def make_model(
         `(column, energy)` background columns, unitless; `(0, energy)` for none.
     noise
         `(energy,)` standard deviation of a spectrum at each energy, in any unit; the weights are 1 / noise^2.
-        None: all energies weigh the same.
+        Infinite: the energy has no say. None: all energies weigh the same.
     names
         Name of each phase, for the error message.
     matrix
@@ -152,10 +160,12 @@ def amount_covariance(model: CombinationModel, variance: FloatArray) -> FloatArr
 
 def _weights(noise: ArrayLike) -> FloatArray:
     sigma = np.asarray(noise, dtype=np.float64)
-    if not (sigma > 0).all():
+    if not (sigma > 0).all() or not np.isfinite(sigma).any():
         message = "the noise of an energy is zero, negative or not a number; give a positive standard deviation."
         raise FitError(message)
-    return 1.0 / sigma**2
+    weights = 1.0 / sigma**2
+    # Not zero, so that the variance 1 / weight stays a number.
+    return np.asarray(np.maximum(weights, _NO_SAY * weights.max()))
 
 
 def _labels(model: CombinationModel, names: Sequence[str]) -> list[str]:
