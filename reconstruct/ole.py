@@ -9,15 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import olefile
 from numpy.typing import DTypeLike, NDArray
 
 from xanesmap.errors import DataError
-
-OleContainer: TypeAlias = olefile.OleFileIO
 
 OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 SMALL_STREAM_BYTES = 4096
@@ -38,6 +36,79 @@ _DAMAGED = (
     struct.error,
 )
 """What olefile raises on damaged containers: it checks much, but not everything."""
+
+ENTRY = np.dtype(
+    [
+        ("name", "S64"),
+        ("name_bytes", "<u2"),
+        ("kind", "u1"),
+        ("colour", "u1"),
+        ("left", "<u4"),
+        ("right", "<u4"),
+        ("child", "<u4"),
+        ("unused", "V36"),
+        ("start", "<u4"),
+        ("size", "<u8"),
+    ]
+)
+"""Entry of a directory: Microsoft, Compound File Binary File Format [MS-CFB], section 2.6.1."""
+
+
+class OleContainer(olefile.OleFileIO):  # type: ignore[misc]  # olefile has no types
+    """A container of which only the entries on the way to a stream are looked at.
+
+    Microscopes leave hundreds of streams in every file, most of them settings; to unpack the entries of all takes ten
+    times as long as to read those that are needed.
+    """
+
+    def loaddirectory(self, sect: int) -> None:
+        """Load the directory as it is in the file, and unpack the entry of the root."""
+        self.directory_fp = self._open(sect, force_FAT=True)
+        self.direntries = [None] * (self.directory_fp.size // ENTRY.itemsize)
+        self.root = self._load_direntry(0)
+        self._table = np.frombuffer(self.directory_fp.getvalue(), ENTRY, count=len(self.direntries))
+        self._members: dict[int, dict[str, int]] = {}
+
+    def find(self, name: str) -> Any:
+        """Entry of a stream or storage such as `ImageInfo/Energy`, or None."""
+        number = 0
+        for part in name.lower().split("/"):
+            found = self._members_of(number).get(part)
+            if found is None:
+                return None
+            number = found
+        return self.direntries[number] or self._load_direntry(number)
+
+    def names(self) -> list[str]:
+        """Names of what the root holds, in order."""
+        return sorted(map(self._name_of, self._members_of(0).values()))
+
+    def stream_bytes(self, entry: Any) -> bytes:
+        """Content of a stream."""
+        content: bytes = self._open(entry.isectStart, entry.size).read()
+        return content
+
+    def _members_of(self, storage: int) -> dict[str, int]:
+        """Numbers of the entries in a storage, by their names in lower case."""
+        if storage not in self._members:
+            found: dict[str, int] = {}
+            waiting, seen = [int(self._table["child"][storage])], {storage}
+            while waiting:
+                number = waiting.pop()
+                if number in seen or number >= len(self._table):
+                    continue
+                seen.add(number)
+                entry = self._table[number]
+                found[self._name_of(number).lower()] = number
+                waiting += [int(entry["left"]), int(entry["right"])]
+            self._members[storage] = found
+        return self._members[storage]
+
+    def _name_of(self, number: int) -> str:
+        entry = self._table[number]
+        # NumPy strips the zeros at the end; the last two bytes are not of the name.
+        name = bytes(entry["name"]).ljust(64, b"\0")[: max(int(entry["name_bytes"]) - 2, 0)]
+        return name.decode("utf-16-le", errors="replace")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -109,7 +180,7 @@ def open_ole(path: Path) -> Iterator[OleContainer]:
         message = f"{path}: there is no such file. Check the path."
         raise DataError(message)
     try:
-        with olefile.OleFileIO(path) as container:
+        with OleContainer(path) as container:
             yield container
     except DataError:
         raise
@@ -124,7 +195,7 @@ def open_ole(path: Path) -> Iterator[OleContainer]:
 
 def has_stream(container: OleContainer, name: str) -> bool:
     """Whether a container has a stream of a name such as `ImageInfo/Energy`."""
-    return _entry(container, name) is not None
+    return container.find(name) is not None
 
 
 def read_values(container: OleContainer, name: str, dtype: DTypeLike) -> NDArray[Any]:
@@ -150,11 +221,10 @@ def read_values(container: OleContainer, name: str, dtype: DTypeLike) -> NDArray
 
 def read_bytes(container: OleContainer, name: str) -> bytes:
     """Content of a stream of metadata; empty where there is none, or where it is too large for metadata."""
-    entry = _entry(container, name)
-    if entry is None or not 0 < entry.size <= METADATA_BYTES:
+    entry = container.find(name)
+    if entry is None or entry.entry_type != olefile.STGTY_STREAM or not 0 < entry.size <= METADATA_BYTES:
         return b""
-    content: bytes = container.openstream(name.split("/")).read()
-    return content
+    return container.stream_bytes(entry)
 
 
 def find_extent(container: OleContainer, name: str, *, path: Path) -> StreamExtent:
@@ -178,7 +248,7 @@ def find_extent(container: OleContainer, name: str, *, path: Path) -> StreamExte
     DataError
         There is no such stream, it is shorter than 4096 bytes, or its bytes are not all in the file.
     """
-    entry = _entry(container, name)
+    entry = container.find(name)
     if entry is None or entry.size < SMALL_STREAM_BYTES:
         held = "missing" if entry is None else f"{entry.size} bytes long"
         message = f"{path}: stream '{name}' is {held}; an image is expected. Copy the file again, or leave it out."
@@ -197,13 +267,6 @@ def find_extent(container: OleContainer, name: str, *, path: Path) -> StreamExte
         )
         raise DataError(message)
     return StreamExtent(runs=np.stack([offsets, lengths], axis=1), n_bytes=int(entry.size))
-
-
-def _entry(container: OleContainer, name: str) -> Any:
-    entry = container.root
-    for part in name.lower().split("/"):
-        entry = entry.kids_dict.get(part) if entry is not None else None
-    return entry
 
 
 def _sector_chain(container: OleContainer, first: int, n_sectors: int) -> NDArray[np.int64]:

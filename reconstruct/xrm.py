@@ -188,7 +188,7 @@ def open_xrm(path: str | Path) -> XrmFile:
     path = Path(path)
     with open_ole(path) as container:
         if not has_stream(container, "ImageInfo/ImageWidth"):
-            held = ", ".join(sorted({entry[0] for entry in container.listdir()})[:6]) or "nothing"
+            held = ", ".join(container.names()[:6]) or "nothing"
             message = f"{path}: not an Xradia image; the container holds {held}. Check the path."
             raise DataError(message)
         return _read_file(container, path)
@@ -233,8 +233,8 @@ def _require_no_mosaic(container: OleContainer, path: Path) -> None:
     mode, columns, rows = (_first(container, f"ImageInfo/Mosiac{name}", "<i4") for name in ("Mode", "Columns", "Rows"))
     if mode and columns and rows and columns * rows > 1:
         message = (
-            f"{path}: a mosaic of {columns} x {rows} images, not a tomogram. Stitch its tiles with the Xradia software, "
-            "and give the stitched projections."
+            f"{path}: a mosaic of {columns} x {rows} images, not a tomogram. Stitch its tiles with the Xradia "
+            "software, and give the stitched projections."
         )
         raise DataError(message)
 
