@@ -42,9 +42,9 @@ def test_missing_values_count_as_air_and_have_no_fraction():
 @pytest.mark.parametrize(
     ("amounts", "sigma", "words"),
     [
-        (np.ones((2, 5, 5)), [1, 1], 0, "one standard deviation per phase"),
-        (np.ones((2, 5, 5, 5)), [1, 0], 0, "positive standard deviation"),
-        (np.ones((2, 5, 5, 5)), [1, 1], 1, "one draw has no scatter"),
+        (np.ones((2, 5, 5)), [1, 1], "one standard deviation per phase"),
+        (np.ones((2, 5, 5, 5)), [1, 0], "positive standard deviation"),
+        (np.ones((2, 5, 5, 5)), [1, np.nan], "positive standard deviation"),
     ],
 )
 def test_what_cannot_be_denoised_is_refused(amounts, sigma, words):
