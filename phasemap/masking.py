@@ -18,6 +18,8 @@ _APART_SIGMA = 4.0
 _RIM = 0.15
 _DEEPEST_RIM = 0.35  # however strong the noise, voxels nearer to air than this are no sample
 _ROUNDS = 10
+# Largest level of air, in thresholds, in a volume that is mostly sample.
+_AIR_LEVEL = 0.4
 
 
 def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
@@ -41,24 +43,38 @@ def mask_threshold(amount: FloatArray, *, seed: int = 0) -> float | None:
         values = np.random.default_rng(seed).choice(values, _SAMPLE, replace=False)
     if len(values) < 10 or np.ptp(values) == 0:
         return None
-    # Air fills most of a field of view, but little of a volume that was cut to its particle.
-    starts = ((50, 99), (1, 50))
-    found = (_threshold_from(values, np.percentile(values, start), seed=seed) for start in starts)
-    return next((threshold for threshold in found if threshold is not None), None)
+    threshold = _threshold_from(values, np.percentile(values, (50, 99)), seed=seed)
+    if threshold is not None:
+        return threshold[1]
+    # Air fills most of a field of view, but little of a volume that was cut to its particle. There the voxels of the
+    # rim, neither air nor full, are as many as those of air, and need a component of their own. Three components split
+    # noise as well; unlike air, its lower part does not lie at an edge step of zero.
+    filled = _threshold_from(values, _three_starts(values), seed=seed)
+    return filled[1] if filled is not None and abs(filled[0]) < _AIR_LEVEL * filled[1] else None
 
 
-def _threshold_from(values: FloatArray, start: FloatArray, *, seed: int) -> float | None:
-    """Threshold between two components, found from means to start with; None where they do not stand apart."""
+def _three_starts(values: FloatArray) -> FloatArray:
+    """Means of air, rim and sample to start with, where most voxels are sample."""
+    air, sample = np.percentile(values, (1, 50))
+    return np.array([air, 0.5 * (air + sample), sample])
+
+
+def _threshold_from(values: FloatArray, start: FloatArray, *, seed: int) -> tuple[float, float] | None:
+    """Level of air, and threshold between the outermost of Gaussian components, found from means to start with.
+
+    None where they do not stand apart.
+    """
     tiny = 1e-12 + 1e-6 * float(np.var(values))
-    mixture = GaussianMixture(2, means_init=start[:, None], random_state=seed, reg_covar=tiny)
+    mixture = GaussianMixture(len(start), means_init=start[:, None], random_state=seed, reg_covar=tiny)
     kind = mixture.fit_predict(values[:, None].astype(np.float64))
-    low, high = np.argsort(mixture.means_[:, 0])
+    order = np.argsort(mixture.means_[:, 0])
+    low, high = order[0], order[-1]
     air, width = float(mixture.means_[low, 0]), float(np.sqrt(mixture.covariances_[low, 0, 0]))
     apart = _APART_SIGMA * width
     if not np.any(kind == high) or mixture.means_[high, 0] - air < apart:
         return None
     typical = _typical(values, air=air, noise=width, start=float(mixture.means_[high, 0]))
-    return 0.5 * (air + typical) if typical - air >= apart else None
+    return (air, 0.5 * (air + typical)) if typical - air >= apart else None
 
 
 def _typical(values: FloatArray, *, air: float, noise: float, start: float) -> float:
@@ -110,7 +126,8 @@ def sample_mask(amount: FloatArray, *, threshold: float, smoothing_px: float) ->
     """
     above = smooth_amount(amount, smoothing_px=smoothing_px) > threshold
     structure = generate_binary_structure(above.ndim, 1)
-    opened: NDArray[np.bool_] = binary_opening(np.pad(above, 1), structure)[1:-1, 1:-1, 1:-1]
+    # What touches the border goes on beyond it, also where the volume is a single slice.
+    opened: NDArray[np.bool_] = binary_opening(np.pad(above, 1, mode="edge"), structure)[1:-1, 1:-1, 1:-1]
     return opened & above
 
 

@@ -225,7 +225,10 @@ def _notes(job: VolumeJob, *, missing: int, threshold: float | None) -> list[str
         share = 100 * missing / np.prod(job.given.series.shape[1:])
         notes.append(f"{missing} voxels ({share:.2g} %) have no value at some energy; they are outside the mask.")
     if threshold is None:
-        notes.append("No sample stands out of the noise of the edge-step map, so the mask is empty.")
+        notes.append(
+            "No sample stands out of the noise of the edge-step map, so the mask is empty. Where volumes were cut to "
+            "their sample and hold no air, give mask_threshold_per_um (in a configuration, or in Python)."
+        )
     # the threshold lies halfway between air, which has no edge, and the sample
     doubt = None if threshold is None else doubt_about_amount(2 * threshold, job.given.series.energies_ev)
     return notes if doubt is None else [*notes, doubt]

@@ -1,13 +1,17 @@
 """Small simulated scans, written once per session; the object is coarse (320 nm pixels) so that its image is strong."""
 
 import shutil
+from dataclasses import dataclass
 
+import h5py
 import numpy as np
 import pytest
 
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.simulation import simulate_scan
-from xanesmap.spectra.reference import bundled_reference
+from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
+from xanesmap.spectra.background import background_columns
+from xanesmap.spectra.reference import bundled_reference, sample_references
 
 SMALL = {
     "n_rows": 24,
@@ -59,3 +63,49 @@ def reference_files(tmp_path_factory):
         columns = np.column_stack([reference.energies_ev, reference.values])
         np.savetxt(files[phase], columns, delimiter=",", header="energy_ev,absorption", fmt="%.10g")
     return files
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownVolumes:
+    """Attenuation of a block of known composition, 1/um, with Gaussian noise; nothing outside a circle."""
+
+    energies_ev: np.ndarray
+    mu: np.ndarray
+    """(energy, z, y, x) float32, NaN outside the circle that the slice is reconstructed in."""
+    fraction: np.ndarray
+    """(z, y, x) of LiFePO4; meaningful in the block."""
+    block: np.ndarray
+    """(z, y, x) where the block is."""
+    amount_per_um: float
+
+    def write(self, path, *, factor=1.0, unit=None):
+        """As TXM-Sandbox saves it, in keV, times a factor for another unit."""
+        with h5py.File(path, "w") as file:
+            stored = file.create_dataset(REGISTERED, data=(self.mu * factor).astype(np.float32))
+            file[REGISTERED_ENERGIES] = self.energies_ev / 1000
+            if unit is not None:
+                stored.attrs["units"] = unit
+        return path
+
+
+def known_volumes(shape=(7, 41, 52), *, n_energies=24, noise=8e-4, seed=0, spread=1.0, fill=0.6):
+    """Block of pure, graded and pure composition along x, in air; noise differs by `spread` over the energies."""
+    energies = np.linspace(7095.0, 7190.0, n_energies)
+    references = sample_references([bundled_reference("LiFePO4"), bundled_reference("FePO4")], energies)
+    z, y, x = np.meshgrid(*((np.arange(n) - (n - 1) / 2) / n for n in shape), indexing="ij")
+    block = (np.abs(x) < fill / 2) & (np.abs(y) < fill / 2)
+    fraction = np.clip(0.5 + 3 * x / fill, 0, 1)
+    spectra = np.tensordot(references, np.stack([fraction, 1 - fraction]), axes=(0, 0))
+    spectra += 0.5 * background_columns(energies)[0][:, None, None, None]
+    amount = 0.06
+    sigma = noise * np.geomspace(spread**-0.5, spread**0.5, n_energies)[:, None, None, None] * (1 + 0.4 * z)
+    scatter = np.random.default_rng(seed).standard_normal(spectra.shape)
+    mu = (np.where(block, amount * spectra, 0) + sigma * scatter).astype(np.float32)
+    mu[:, np.hypot(x, y) > 0.56] = np.nan
+    return KnownVolumes(energies_ev=energies, mu=mu, fraction=fraction, block=block, amount_per_um=amount)
+
+
+@pytest.fixture(scope="session")
+def make_volumes():
+    """The function `known_volumes`."""
+    return known_volumes

@@ -115,3 +115,28 @@ def test_rows_with_a_margin_of_the_reach_have_the_mask_of_the_whole(smoothing_px
         first, last = max(0, start - reach), min(40, stop + reach)
         part = sample_mask(amount[first:last], threshold=STEP / 2, smoothing_px=smoothing_px)
         np.testing.assert_array_equal(part[start - first : stop - first], whole[start:stop])
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_sample_that_fills_most_of_the_volume_is_found(seed):
+    for margin in (7, 8, 9):  # 64, 76 and 87 % of the voxels are sample
+        amount = blurred_sphere(blur=0.8, noise=0.2 * STEP, seed=seed)
+        amount = amount[margin : 40 - margin, margin + 2 : 42 - margin, margin + 4 : 44 - margin]
+        threshold = mask_threshold(smooth_amount(amount, smoothing_px=1.0))
+        assert threshold == pytest.approx(STEP / 2, rel=0.15)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_noise_alone_and_sample_alone_have_no_threshold(seed):
+    rng = np.random.default_rng(seed)
+    noise = rng.standard_normal((20, 24, 28))
+    texture = STEP * (1 + gaussian_filter(noise, 2)) + 0.1 * STEP * rng.standard_normal(noise.shape)
+    for values in (noise, rng.gamma(4, 1, noise.shape), texture):
+        assert mask_threshold(smooth_amount(values.astype(np.float32), smoothing_px=1.0)) is None
+
+
+def test_a_single_slice_has_a_mask_and_what_touches_the_border_stays():
+    amount = STEP * sphere()[20:21]
+    np.testing.assert_array_equal(sample_mask(amount, threshold=STEP / 2, smoothing_px=0), amount > STEP / 2)
+    cut = STEP * sphere()[:, :, 10:]
+    np.testing.assert_array_equal(sample_mask(cut, threshold=STEP / 2, smoothing_px=0), cut > STEP / 2)
