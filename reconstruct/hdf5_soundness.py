@@ -78,6 +78,7 @@ class Guard:
         self.known: dict[str, Known] = {}
         self._lock = threading.Lock()
         self.helper: subprocess.Popen[bytes] | None = None
+        self._inherited: subprocess.Popen[bytes] | None = None
         self._n_walked = 0
         self._has_helper = _can_run_helper()
 

@@ -17,6 +17,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -80,21 +81,26 @@ def walk(path: str, *, before_step: Callable[[], object]) -> int:
     """
     import h5py
 
-    number = 0
     before_step()
     try:
         with h5py.File(path, "r") as file:
-            for found in objects_of(file):
-                before_step()
-                number += 1
-                for look in (look_at_attributes, look_at_storage):
-                    try:
-                        look(found)
-                    except Exception:  # whatever libraries raise on damaged files
-                        continue
+            number = look_at_all(file, before_step)
             before_step()
-    except Exception:
-        return number
+    except Exception:  # whatever libraries raise on damaged files
+        return 0
+    return number
+
+
+def look_at_all(file: Any, before_step: Callable[[], object]) -> int:
+    """Look at the groups and datasets of an open file; returns how many there were."""
+    number = 0
+    for found in objects_of(file):
+        before_step()
+        number += 1
+        with suppress(Exception):
+            look_at_attributes(found)
+        with suppress(Exception):
+            look_at_storage(found)
     return number
 
 
@@ -114,19 +120,22 @@ def objects_of(file: Any) -> Iterator[Any]:
 
 def new_members(group: Any, seen: set[int], *, most: int) -> Iterator[Any]:
     """Members of a group that were not seen yet, as many as are wanted."""
-    import h5py
-
     for name in list(group)[: max(most, 0)]:
-        try:
-            if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-                continue
-            member = group[name]
-            address = h5py.h5o.get_info(member.id).addr
-        except Exception:
-            continue
-        if address not in seen:
+        member, address = hard_member(group, name)
+        if member is not None and address not in seen:
             seen.add(address)
             yield member
+
+
+def hard_member(group: Any, name: str) -> tuple[Any, int]:
+    """Member of a group and its address; None where it is reached by a soft or external link, or not at all."""
+    import h5py
+
+    with suppress(Exception):
+        if isinstance(group.get(name, getlink=True), h5py.HardLink):
+            member = group[name]
+            return member, h5py.h5o.get_info(member.id).addr
+    return None, 0
 
 
 def look_at_attributes(found: Any) -> None:

@@ -66,24 +66,15 @@ def open_energy_axis(
         Axes, energies or angles that make no tomograms.
     """
     notes: list[str] = []
-    name = f"{group}/data"
-    images = find_dataset(file, name, path=path)
-    require_numbers(images, name, path=path)
-    axes, energy_axis = _axes_with_energy(images, name, path=path)
-    energies = _energies_along(file, group, images.shape[energy_axis], overrides, path=path, notes=notes)
-    n_projections = images.shape[axes[0]]
+    frames, energy_axis = _projections(file, f"{group}/data", path=path)
+    energies = _energies_along(file, group, frames.shape[energy_axis], overrides, path=path, notes=notes)
     angles = read_angles(
-        file, f"{group}/theta", n_projections=n_projections, overrides=overrides, path=path, notes=notes
+        file, f"{group}/theta", n_projections=frames.n_frames, overrides=overrides, path=path, notes=notes
     )
     if pixel_size_nm is None:
         pixel_size_nm = read_step_nm(file, f"{group}/x", path=path, notes=notes)
-    frames = StoredFrames(
-        dataset=name, shape=images.shape, axes=axes, fixed=((energy_axis, 0),), runs=((0, n_projections),)
-    )
     flats = _flats(file, group, frames, energy_axis, path=path, notes=notes)
-    darks = _images(file, f"{group}/dark_data", frames, energy_axis, path=path, notes=notes)
-    if darks is None:
-        darks = _missing(f"{group}/dark_data", "darks", frames, energies.size, notes=notes)
+    darks = _darks(file, group, frames, energy_axis, path=path, notes=notes)
     time = read_time(file, (f"{group}/{START}",), path=path)
     binning = read_binning(file, (BINNING,), path=path)
     return [
@@ -101,6 +92,15 @@ def open_energy_axis(
         )
         for index, energy in enumerate(energies)
     ]
+
+
+def _projections(file: h5py.File, name: str, *, path: Path) -> tuple[StoredFrames, int]:
+    """Projections of the first energy, and the axis of energy."""
+    images = find_dataset(file, name, path=path)
+    require_numbers(images, name, path=path)
+    axes, energy_axis = _axes_with_energy(images, name, path=path)
+    runs = ((0, images.shape[axes[0]]),)
+    return StoredFrames(dataset=name, shape=images.shape, axes=axes, fixed=((energy_axis, 0),), runs=runs), energy_axis
 
 
 def _axes_with_energy(images: h5py.Dataset, name: str, *, path: Path) -> tuple[tuple[int, int, int], int]:
@@ -154,6 +154,14 @@ def _flats(
         return _missing(f"{group}/white_data", "flats", frames, n_energies, notes=notes)
     shape = frames.frame_shape
     return [UniformFrame(dataset=WHITE_SPECTRUM, frame_shape=shape, value=float(value)) for value in incident]
+
+
+def _darks(
+    file: h5py.File, group: str, frames: StoredFrames, energy_axis: int, *, path: Path, notes: list[str]
+) -> list[FrameSource]:
+    name = f"{group}/dark_data"
+    darks = _images(file, name, frames, energy_axis, path=path, notes=notes)
+    return _missing(name, "darks", frames, frames.shape[energy_axis], notes=notes) if darks is None else darks
 
 
 def _missing(name: str, kind: Kind, frames: StoredFrames, n_energies: int, *, notes: list[str]) -> list[FrameSource]:
