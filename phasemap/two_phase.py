@@ -4,7 +4,8 @@ The spectrum of a mixture and that of a linear solid solution are the same, so a
 by itself. What tells is where such voxels lie, and how many there are. Two phases that meet at a sharp front look mixed
 only where the blur of the microscope and the noise make them so, and that share of the volume can be predicted:
 without noise it is 2.563 sigma A / V for fractions between 0.1 and 0.9 (A: area of the front, V: volume, sigma: blur).
-An excess over the prediction is a solid solution, or a mixture finer than the resolution: those two cannot be told apart.
+An excess over the prediction is a solid solution, or a mixture finer than the resolution: those two cannot be told
+apart.
 """
 
 from __future__ import annotations
