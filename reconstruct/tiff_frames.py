@@ -1,6 +1,7 @@
 """Frames in TIFF files: pages found without reading them, and rows of them read on request."""
 
 import io
+import logging
 import os
 import struct
 import zlib
@@ -15,6 +16,10 @@ import tifffile
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.scan import CountArray
+
+# What is wrong with a file is told by its error; a handler keeps tifffile's own remarks from the terminal, where a
+# program has not asked for them.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 LARGEST_PIXELS = 1 << 26
@@ -178,6 +183,9 @@ class TiffFrame:
             offset: int | None = self.first.offset
         else:
             offset = self._look()
+        if offset is not None and offset + self.shape[0] * self.shape[1] * self.dtype.itemsize > seen.st_size:
+            message = f"{self.source}: ends within page {self.page + 1}. The file is truncated: copy it again."
+            raise DataError(message)
         self.place.found = state, offset
         return offset
 

@@ -1,5 +1,8 @@
 """Pages of TIFF files: rows read lazily from every flavour, and damaged files refused."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import tifffile
@@ -121,3 +124,34 @@ def test_hidden_files_and_folders_are_no_frames(tmp_path):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "d.tif").mkdir()
     assert {path.name for path in find_tiffs(tmp_path)} == {"a.tif", "b.TIFF"}
+
+
+def test_remarks_of_tifffile_do_not_reach_the_terminal(tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, IMAGES[0])
+    content = path.read_bytes()
+    path.write_bytes(content[:4] + b"\xff\xff\xff\x7f" + content[8:])
+    code = f"""
+from pathlib import Path
+from xanesmap.errors import DataError
+from xanesmap.reconstruct.tiff_frames import find_frames
+try:
+    find_frames(Path({str(path)!r}))
+except DataError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert "cannot be read as TIFF" in done.stdout
+    assert done.stderr == ""
+
+
+def test_a_single_page_beyond_the_end_of_its_file_is_refused(tmp_path):
+    paths = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for path, image in zip(paths, IMAGES, strict=False):
+        tifffile.imwrite(path, image, bigtiff=True)
+    first, second = find_frames_alike(paths)
+    with tifffile.TiffFile(paths[1], mode="r+") as file:
+        file.pages[0].tags["StripOffsets"].overwrite(2**62)
+    np.testing.assert_array_equal(first.read_rows(0, 31), IMAGES[0])
+    with pytest.raises(DataError, match=r"b\.tif: ends within page 1"):
+        second.read_rows(0, 1)
