@@ -71,6 +71,42 @@ def test_slices_are_those_written_at_every_energy(tmp_path, write, pixel_size_nm
             series.read_slices(start, stop)
 
 
+@pytest.mark.parametrize(
+    "write",
+    [lambda folder: write_sandbox(folder / "a.h5", energies=[1.0, 2.0, 3.0]), write_pyxas, write_tiff_files],
+)
+def test_given_energies_and_voxel_size_take_the_place_of_those_of_the_files(tmp_path, write):
+    recorded = write(tmp_path)
+    series = open_volumes(recorded, energies_ev=[7200.0, 7100.0, 7150.0], pixel_size_nm=20.3)
+    np.testing.assert_array_equal(series.energies_ev, [7100.0, 7150.0, 7200.0])
+    assert series.pixel_size_nm == 20.3
+    assert series.notes == ("The energies were given by the user.", "The pixel size, 20.3 nm, was given by the user.")
+    # pyxas files come in the order of their numbers: 98 holds the third volume, 99 the first, 100 the second
+    in_files = MU[[2, 0, 1]] if write is write_pyxas else MU
+    np.testing.assert_array_equal(series.read_slices(0, 4), in_files[[1, 2, 0]])
+    with pytest.raises(DataError, match=r"energies_ev gives 2 energies for 3 volumes"):
+        open_volumes(recorded, energies_ev=[7100.0, 7200.0])
+    with pytest.raises(DataError, match=r"found 7100\.00 eV twice"):
+        open_volumes(recorded, energies_ev=[7100.0, 7100.0, 7200.0])
+
+
+def test_the_unit_is_what_all_files_state_alike(tmp_path):
+    folder = write_pyxas(tmp_path)
+    assert open_volumes(folder).unit is None
+    for number, unit in ((98, "cm^-1"), (99, "cm^-1"), (100, "cm^-1")):
+        with h5py.File(folder / f"recon_scan_{number}.h5", "a") as file:
+            file["img"].attrs["units"] = unit
+    assert open_volumes(folder).unit == "1/cm"
+    with h5py.File(folder / "recon_scan_98.h5", "a") as file:
+        file["img"].attrs["units"] = "um^-1"
+    assert open_volumes(folder).unit is None
+
+
+def test_a_folder_of_slices_is_identified_by_its_first_and_last_file(tmp_path):
+    volume = open_volumes(write_tiff_folders(tmp_path)).volumes[0]
+    assert [path.name for path in volume.files] == ["recon_8.tiff", "recon_11.tiff"]
+
+
 def one_energy(folder):
     write_pyxas(folder)
     return folder / "recon_scan_98.h5"
