@@ -30,12 +30,16 @@ class EnergySet:
         noise at one energy of one edge step.
     sigma_equal_dose
         The same where the exposure saved is given to the energies left.
+    sigma_offset_ev
+        Standard error of an energy offset fitted to the summed spectrum of an equal mixture, eV, per unit of its noise
+        at one energy of one edge step; infinite where it cannot be found, NaN where it was not asked for.
     """
 
     energies_ev: tuple[float, ...]
     removed_ev: float
     sigma_fraction: float
     sigma_equal_dose: float
+    sigma_offset_ev: float
 
 
 def rank_energies(
@@ -57,8 +61,8 @@ def rank_energies(
     background
         `(column, energy)` background columns.
     slopes
-        `(phase, energy)` slopes of the references, 1/eV; when given, sets are such that an energy offset can be fitted
-        too (to the equal mixture).
+        `(phase, energy)` slopes of the references, 1/eV, for the error of the energy offset. The offset is one number
+        for all voxels, so it does not decide which energy goes.
     noise
         `(energy,)` relative standard deviation at each energy; all alike when not given.
 
@@ -78,7 +82,8 @@ def rank_energies(
     Backward elimination for experimental design: V. V. Fedorov, Theory of Optimal Experiments, Academic Press (1972).
     """
     energies = np.asarray(energies_ev, dtype=np.float64)
-    design = _design(references, background, slopes=slopes, noise=noise)
+    design = _design(references, background, noise=noise)
+    moved = None if slopes is None else _moved(design, slopes, noise=noise)
     n_phases = len(np.atleast_2d(np.asarray(references)))
     least = design.shape[1] + _SPARE
     if energies.size < least or np.linalg.cond(design / np.linalg.norm(design, axis=0)) > MAXIMUM_CONDITION:
@@ -99,6 +104,7 @@ def rank_energies(
                 removed_ev=float(energies[kept[remove]]) if more else float("nan"),
                 sigma_fraction=sigma,
                 sigma_equal_dose=sigma * float(np.sqrt(kept.size / energies.size)),
+                sigma_offset_ev=float("nan") if moved is None else _sigma_of_last(moved[kept]),
             )
         )
         if not more:
@@ -106,16 +112,26 @@ def rank_energies(
         kept = np.delete(kept, remove)
 
 
-def _design(
-    references: ArrayLike, background: ArrayLike, *, slopes: ArrayLike | None, noise: ArrayLike | None
-) -> FloatArray:
+def _design(references: ArrayLike, background: ArrayLike, *, noise: ArrayLike | None) -> FloatArray:
     """`(energy, column)` columns in units of the noise: phases first."""
-    phases = np.atleast_2d(np.asarray(references, dtype=np.float64))
-    columns = [phases, np.asarray(background, dtype=np.float64)]
-    if slopes is not None:
-        columns.append(np.asarray(slopes, dtype=np.float64).mean(axis=0, keepdims=True))
-    scale = np.ones(phases.shape[1]) if noise is None else np.asarray(noise, dtype=np.float64)
-    return np.asarray(np.concatenate(columns).T / scale[:, np.newaxis])
+    columns = [np.atleast_2d(np.asarray(references, dtype=np.float64)), np.asarray(background, dtype=np.float64)]
+    return _over_noise(np.concatenate(columns).T, noise)
+
+
+def _moved(design: FloatArray, slopes: ArrayLike, *, noise: ArrayLike | None) -> FloatArray:
+    """The design with what an energy offset adds to an equal mixture as its last column."""
+    slope = np.asarray(slopes, dtype=np.float64).mean(axis=0)[:, np.newaxis]
+    return np.concatenate([design, _over_noise(slope, noise)], axis=1)
+
+
+def _over_noise(columns: FloatArray, noise: ArrayLike | None) -> FloatArray:
+    return columns if noise is None else columns / np.asarray(noise, dtype=np.float64)[:, np.newaxis]
+
+
+def _sigma_of_last(design: FloatArray) -> float:
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        return float("inf")
+    return float(np.sqrt(np.linalg.inv(design.T @ design)[-1, -1]))
 
 
 def _sigma(design: FloatArray, n_phases: int) -> float:

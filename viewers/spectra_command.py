@@ -28,7 +28,7 @@ def spectra(
     from xanesmap.viewers.figure_file import save_figure
     from xanesmap.viewers.spectra_tables import comparisons_table, features_table
 
-    references = [reference for file in files for reference in _read(file)]
+    references = [reference for file in files for reference in read_references(file)]
     wide = Console(width=max(Console().width, 120))
     wide.print(features_table([spectrum_features(reference) for reference in references]), highlight=False)
     for reference in references:
@@ -41,7 +41,7 @@ def spectra(
     typer.echo(f"Picture: {out}")
 
 
-def _read(source: str) -> list[Reference]:
+def read_references(source: str) -> list[Reference]:
     """One reference of a file or column, all of a library, both bundled ones."""
     from xanesmap.phasemap.config import BUNDLED
     from xanesmap.spectra.library import holds_several, load_library

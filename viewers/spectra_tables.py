@@ -81,15 +81,16 @@ def combinations_table(ranked: Sequence[RankedCombination], *, regions: Sequence
 
 def energies_table(sets: Sequence[EnergySet], *, steps: Sequence[int]) -> Table:
     """Sets of the given sizes: the error of a fraction and what is left out."""
-    table = _table(
-        ("energies\n", "sigma of fraction\nper noise", "at equal dose\nper noise", "the energies\neV"), left=0
-    )
+    titles = ("energies\n", "sigma of fraction\nper noise", "at equal dose\nper noise", "sigma of offset\neV per noise")
+    table = _table(titles, left=0)
+    table.add_column("the energies\neV", justify="left")
     for row in sets:
         if len(row.energies_ev) in steps:
             table.add_row(
                 str(len(row.energies_ev)),
                 f"{row.sigma_fraction:.3f}",
                 f"{row.sigma_equal_dose:.3f}",
+                f"{row.sigma_offset_ev:.2f}" if np.isfinite(row.sigma_offset_ev) else "-",
                 ", ".join(f"{energy:g}" for energy in row.energies_ev),
             )
     return table

@@ -8,6 +8,7 @@ import pytest
 from xanesmap.errors import FitError
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.combination import fit_combination, make_model
+from xanesmap.spectra.energy_offset import fit_energy_offset
 from xanesmap.spectra.energy_ranking import rank_energies
 from xanesmap.spectra.reference import bundled_reference, sample_references, sample_slopes
 
@@ -56,12 +57,25 @@ def test_energies_where_the_spectra_cross_go_first_and_the_white_lines_stay():
     assert 7126.0 not in removed[:25]
 
 
-def test_noisy_energies_go_first_and_an_offset_costs_information():
+def test_noisy_energies_go_first():
     noise = np.where(np.abs(GRID - 7126) < 3, 50.0, 1.0)
     assert 7126.0 in [s.removed_ev for s in ranked(noise=noise)[:12]]
-    with_offset = ranked(slopes=sample_slopes(PHASES, GRID))
-    assert with_offset[0].sigma_fraction > ranked()[0].sigma_fraction
-    assert len(with_offset[-1].energies_ev) == 5
+
+
+def test_error_of_the_offset_is_that_of_fitting_it():
+    slopes = sample_slopes(PHASES, GRID)
+    sets = ranked(slopes=slopes)
+    assert [s.energies_ev for s in sets] == [s.energies_ev for s in ranked()]
+    noise, mixture = 0.003, sample_references(PHASES, GRID).mean(axis=0)
+    rng = np.random.default_rng(0)
+    offsets = [
+        fit_energy_offset(
+            2 * mixture + noise * 2 * rng.standard_normal(GRID.size), PHASES, GRID, background="constant"
+        ).offset_ev
+        for _ in range(60)
+    ]
+    assert np.std(offsets) == pytest.approx(sets[0].sigma_offset_ev * noise, rel=0.3)
+    assert all(np.isnan(s.sigma_offset_ev) for s in ranked())
 
 
 def test_what_cannot_be_ranked_is_refused():
