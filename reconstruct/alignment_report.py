@@ -21,7 +21,8 @@ RowsOf = Callable[[int, slice], FloatArray]
 EnergyDone = Callable[[int, int], None]
 """Called with the number of energies done and of all."""
 
-_SLICES = 12  # reconstructed at every energy
+_SLICES = 12  # reconstructed at every energy, of wide detectors fewer:
+_LEAST_SLICES, _VOXELS = 4, 12 * 1024**2
 _RESIDUAL_ROWS = 128  # at most, for the residual map of one energy
 _BLOCK_ROWS = 16  # of them at a time
 
@@ -210,7 +211,7 @@ def make_report(
     now = _View(rows_of=after, angles_rad=left, centre_px=middle, shape=shape)
     shown = len(angles) - 1  # beyond the edge, where everything attenuates
     residual_after, attenuation = _residual_map(now, shown)
-    rows = _fullest_rows(attenuation, shape[0])
+    rows = _fullest_rows(attenuation, shape)
     slices = [_reconstruct(view, rows, _half_as_many(energy_done, half)) for half, view in enumerate((was, now))]
     correlations = [fourier_shell_correlation(*part.halves, voxel_um=pixel_size_um) for part in slices]
     pictures = [part.halves[:, len(part.halves[0]) // 2].mean(axis=0) / pixel_size_um for part in slices]
@@ -297,10 +298,11 @@ def _predict_halves(
     return predicted
 
 
-def _fullest_rows(attenuation: NDArray[np.float64], n_v: int) -> slice:
+def _fullest_rows(attenuation: NDArray[np.float64], shape: tuple[int, int]) -> slice:
     """Neighbouring detector rows in which the object attenuates most, from rows spread over the detector."""
+    n_v, n_u = shape
     step = -(-n_v // _RESIDUAL_ROWS)
-    count = min(_SLICES, n_v)
+    count = min(int(np.clip(_VOXELS // n_u**2, _LEAST_SLICES, _SLICES)), n_v)
     every_row = np.repeat(attenuation, step)[:n_v]
     start = int(np.argmax(np.convolve(every_row, np.ones(count), mode="valid")))
     return slice(start, start + count)

@@ -78,11 +78,11 @@ def _write_cards(figure: Figure, report: AlignmentReport) -> None:
     along_v, along_u = report.rms_shift_px
     before, after = (_size_text(c) for c in (report.correlation_before, report.correlation))
     step = "" if report.rms_step_px is None else f"\nlast step {report.rms_step_px:.2g} px"
-    gain = report.sharpness_gain
+    gain, sigma = report.sharpness_gain, report.rms_sigma_px
     cards = (
         (f"{report.n_left_out} of {report.n_frames}", "frames left out"),
         (f"{along_v:.2f}, {along_u:.2f} px", "displacement undone\nin v, u (rms)"),
-        (f"± {report.rms_sigma_px:.2g} px", f"standard error\nof a frame{step}"),
+        (f"± {sigma:.2g} px" if np.isfinite(sigma) else "–", f"standard error\nof a frame{step}"),
         (f"{before} → {after}", "resolution, half bit"),
         (f"× {gain:.2f}" if np.isfinite(gain) else "–", "sharpness"),
     )

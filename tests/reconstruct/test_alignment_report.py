@@ -18,6 +18,7 @@ from xanesmap.reconstruct.noise import estimate_noise
 from xanesmap.reconstruct.optics import spline_coefficients
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.resampling import undo_displacement
+from xanesmap.reconstruct.sharpness import sharpness
 
 PIXEL_UM = 0.08
 N_ROWS, N_COLUMNS = 34, 53
@@ -117,6 +118,16 @@ def test_alignment_sharpens_resolves_and_explains():
     # all that is left is noise: of 2e4 photons 0.007, and a little more from the prediction
     assert np.median(report.residual_after) == pytest.approx(0.0075, rel=0.15)
     assert report.residual_before.max() > 2 * report.residual_after.max()
+
+
+def test_sharpness_after_alignment_is_that_of_the_object():
+    report = true_report()
+    truth = simulated()[1]
+    rows = slice(report.slice_row - 6, report.slice_row + 6)
+    expected = sharpness(truth.amount[rows], truth.amount[rows], voxel_um=PIXEL_UM)
+    # each energy has a contrast of its own, and a pixel blurs: a few percent
+    np.testing.assert_allclose(report.sharpness_after, expected, rtol=0.06)
+    assert report.sharpness_before.mean() < 0.92 * expected
 
 
 def test_slices_are_in_attenuation_per_um():

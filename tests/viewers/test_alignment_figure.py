@@ -76,6 +76,13 @@ def test_sharpness_out_of_nothing_is_no_gain():
     assert "–" in texts(alignment_figure(report(sharpness_before=np.zeros(5))))
 
 
+def test_an_error_nobody_estimated_is_left_blank():
+    unknown = report()
+    blank = report(sigma_px=tuple(np.full_like(sigma, np.nan) for sigma in unknown.sigma_px))
+    assert "–" in texts(alignment_figure(blank))
+    assert not any("nan" in text for text in texts(alignment_figure(blank)))
+
+
 def test_displacements_stand_at_their_energy_and_angle():
     shown = report()
     figure = alignment_figure(shown)
