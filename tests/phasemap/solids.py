@@ -15,7 +15,7 @@ def signed_depth(shape, centre, half_axes, rotation=None):
     local = offset if rotation is None else offset @ rotation
     radius = np.linalg.norm(local / axes, axis=-1)
     slope = np.linalg.norm(local / axes**2, axis=-1) / np.maximum(radius, 1e-9)
-    return (1 - radius) / np.maximum(slope, 1e-9)
+    return (1 - radius) / np.where(radius > 1e-9, slope, 1 / axes.min())
 
 
 def ellipsoid(shape, centre, half_axes, rotation=None):
