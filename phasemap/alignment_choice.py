@@ -54,7 +54,12 @@ def choose_alignment(
         return AlignmentChoice(alignment=None, notes=(note,))
     if settings.method == "auto" and is_still(found):
         return AlignmentChoice(alignment=None, notes=("The scan was at rest: its frames were used as recorded.",))
-    return AlignmentChoice(alignment=found, notes=(*_left_out(found, scan), *_wrong_contrast(found, scan)))
+    return AlignmentChoice(alignment=found, notes=alignment_notes(found, scan))
+
+
+def alignment_notes(alignment: Alignment, scan: Scan) -> tuple[str, ...]:
+    """What a user should know about an alignment, one sentence each."""
+    return (*_left_out(alignment, scan), *_wrong_contrast(alignment, scan))
 
 
 def _left_out(alignment: Alignment, scan: Scan) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -79,7 +79,13 @@ def write_alignment_group(folder: Path, alignment: Alignment, scan: Scan) -> Non
 
 
 def write_alignment(
-    out: Path, alignment: Alignment, scan: Scan, *, attributes: Mapping[str, Any], overwrite: bool = False
+    out: Path,
+    alignment: Alignment,
+    scan: Scan,
+    *,
+    attributes: Mapping[str, Any],
+    extend: Callable[[Path], None],
+    overwrite: bool = False,
 ) -> Path:
     """Write an alignment by itself.
 
@@ -93,6 +99,8 @@ def write_alignment(
         What was aligned.
     attributes
         Provenance.
+    extend
+        Called with the folder before it is put in place, to add what goes with the alignment.
     overwrite
         Whether an earlier one may be replaced; it is as it was until the new one is complete.
 
@@ -107,6 +115,7 @@ def write_alignment(
         with writing(out, alignment.pattern.nbytes):
             root = zarr.create_group(partial, zarr_format=3)
             write_alignment_group(partial, alignment, scan)
+            extend(partial)
             finished = datetime.now(UTC).isoformat(timespec="seconds")
             facts = {**attributes, "kind": "alignment", "status": "finished", "finished": finished}
             root.attrs[ATTRIBUTE] = as_json(facts)

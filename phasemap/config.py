@@ -157,11 +157,13 @@ class RunConfig(_Config):
     @property
     def out_path(self) -> Path:
         """Where the result goes."""
-        if self.out is not None:
-            return Path(self.out)
+        return self.beside_scan("_phases.zarr") if self.out is None else Path(self.out)
+
+    def beside_scan(self, suffix: str) -> Path:
+        """Path beside the folder of the scan: its name and a suffix."""
         first = Path(self.scan[0])
         folder = (first if first.is_dir() else first.parent).resolve()
-        return folder.parent / f"{folder.name.removesuffix('.zarr')}_phases.zarr"
+        return folder.parent / f"{folder.name.removesuffix('.zarr')}{suffix}"
 
 
 def make_config(values: Mapping[str, Any], *, source: str = "Configuration") -> RunConfig:
@@ -235,6 +237,8 @@ def _from_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     resolved = {**values, "scan": [str(folder / item) for item in ([scan] if isinstance(scan, str) else scan)]}
     if "out" in values:
         resolved["out"] = str(folder / values["out"])
+    if "file" in (align := values.get("align", {})):
+        resolved["align"] = {**align, "file": str(folder / align["file"])}
     if "references" in (spectra := values.get("spectra", {})):
         placed = {name: _reference_from(source, folder) for name, source in spectra["references"].items()}
         resolved["spectra"] = {**spectra, "references": placed}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from xanesmap.phasemap.alignment_reporting import report_alignment, write_report
 from xanesmap.phasemap.alignment_store import write_alignment_group
 from xanesmap.phasemap.config import RunConfig, make_config
 from xanesmap.phasemap.destination import check_destination
@@ -120,8 +121,7 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     )
     job = prepare_job(scan, references, engine, config, progress=progress)
     with writer:
-        if job.alignment is not None:
-            write_alignment_group(writer.folder, job.alignment, scan)
+        _write_alignment(writer, job, config, progress=progress)
         repaired = _map_slabs(writer, job, size, progress=progress)
         threshold = finish_maps(writer, config.phasemap, progress=progress)
         warnings = [
@@ -133,6 +133,14 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
         writer.finish({**facts_of_job(job, references), **found})
         progress("Write result", 1, 1)
     return open_result(config.out_path)
+
+
+def _write_alignment(writer: ResultWriter, job: SlabJob, config: RunConfig, *, progress: Progress) -> None:
+    if job.alignment is None:
+        return
+    write_alignment_group(writer.folder, job.alignment, job.scan)
+    report = report_alignment(job.scan, job.alignment, config, pixel_size_um=writer.pixel_size_um, progress=progress)
+    write_report(writer.folder, report)
 
 
 def _map_slabs(writer: ResultWriter, job: SlabJob, size: SlabSize, *, progress: Progress) -> dict[str, int]:

@@ -217,8 +217,7 @@ def warnings_of_references(config: RunConfig) -> list[str]:
 
 def warnings_before(scan: Scan, config: RunConfig) -> list[str]:
     """What a user should know about the input, one sentence each."""
-    warnings = [*scan.notes, *warnings_of_references(config)]
-    return warnings
+    return [*scan.notes, *warnings_of_references(config)]
 
 
 def warnings_after(job: SlabJob, *, threshold: float | None, n_bad: int) -> list[str]:

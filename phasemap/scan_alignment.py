@@ -16,7 +16,7 @@ from xanesmap.phasemap.alignment_spectra import spectra_source
 from xanesmap.phasemap.config import RunConfig
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.survey import detector_noise
-from xanesmap.reconstruct.alignment import Refined, align_projections
+from xanesmap.reconstruct.alignment import MAX_ROUNDS, Refined, align_projections
 from xanesmap.reconstruct.binning import bin_frames, unbin_alignment
 from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.displacement import Alignment
@@ -72,6 +72,7 @@ def align_scan(scan: Scan, references: list[Reference], config: RunConfig, *, pr
             scratch=scratch,
             names=[f"{tomogram.energy_ev:.2f} eV ({tomogram.source})" for tomogram in scan.tomograms],
         )
+    progress("Align", MAX_ROUNDS, MAX_ROUNDS)
     return unbin_alignment(found, binning=binning, n_rows=scan.n_rows, n_columns=scan.n_columns)
 
 

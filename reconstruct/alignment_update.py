@@ -31,15 +31,17 @@ _LARGEST_STEP_PX = 2.0
 _LARGEST_MOTION_PX = 1.5
 _COMMON_PART = 0.6
 _ROLL_RELAXATION = 1.5  # the volumes half follow a roll of all frames
-# A frame is left out whose displacement is uncertain by this much, whose contrast is another than predicted, or that
-# differs from its prediction by far more than noise: by twice its standard deviation on average.
+# A frame is left out whose displacement is uncertain by this much, whose contrast is another than predicted, that
+# differs from its prediction by more than noise and the other frames do (by twice as much on average), or that shows
+# mostly something else.
 _POOREST_PX = 0.5
 _GAIN_RANGE = (0.5, 1.6)
 _LARGEST_MISFIT = 4.0
+_LARGEST_UNEXPLAINED = 0.5
 _LEAST_SHARE = 0.5  # of all frames, to go on
-# An energy is of another object where fewer of its frames can be matched, or their misfit is as many times the usual.
+# An energy is of another object where fewer of its frames can be matched, or more of what they show is unexplained.
 _LEAST_SHARE_OF_ENERGY = 0.6
-_LARGEST_ENERGY_MISFIT = 2.5
+_LARGEST_UNEXPLAINED_OF_ENERGY = 0.25
 
 
 def update_state(
@@ -146,8 +148,9 @@ def _trusted(match: EnergyMatch) -> NDArray[np.bool_]:
     """`(angle,)` frames that could be matched."""
     lowest, highest = _GAIN_RANGE
     sharp = match.sigma_px < _POOREST_PX
-    explained = match.misfit < _LARGEST_MISFIT * match.noise
-    return np.asarray(sharp & explained & (match.gain > lowest) & (match.gain < highest))
+    usual = match.misfit < _LARGEST_MISFIT * max(match.noise, float(np.median(match.misfit)))
+    shown = match.unexplained < _LARGEST_UNEXPLAINED
+    return np.asarray(sharp & usual & shown & (match.gain > lowest) & (match.gain < highest))
 
 
 def _require_frames(state: AlignmentState) -> None:
@@ -171,14 +174,14 @@ def require_energies(state: AlignmentState, matches: Sequence[EnergyMatch]) -> N
         Most of its frames could not be matched, or they differ from the prediction far more than those of the others.
     """
     shares = np.array([kept.mean() for kept in state.kept])
-    misfits = np.array([np.median(match.misfit) / match.noise for match in matches])
-    foreign = (shares < _LEAST_SHARE_OF_ENERGY) | (misfits > _LARGEST_ENERGY_MISFIT * np.median(misfits))
+    unexplained = np.array([np.median(match.unexplained) for match in matches])
+    foreign = (shares < _LEAST_SHARE_OF_ENERGY) | (unexplained > _LARGEST_UNEXPLAINED_OF_ENERGY)
     if foreign.any():
-        worst = int(np.argmax(np.where(foreign, misfits, 0)))
+        worst = int(np.argmax(np.where(foreign, unexplained, -1)))
         message = (
             f"The frames at {state.names[worst]} do not show what the other energies predict: "
-            f"{100 * shares[worst]:.0f} % of them can be matched, and they differ from the prediction by {np.sqrt(misfits[worst]):.1f} times the "
-            f"noise (elsewhere {np.sqrt(np.median(misfits)):.1f}). It may be of another object or another position; "
-            "check its file, or leave that energy out."
+            f"{100 * shares[worst]:.0f} % of them can be matched, {100 * unexplained[worst]:.0f} % of what they show "
+            "is something else. They may be of another object or another position; check the file, or leave that "
+            "energy out."
         )
         raise MismatchError(message)

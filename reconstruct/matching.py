@@ -40,6 +40,8 @@ class EnergyMatch:
         `(angle,)` standard error of `step_px`, mean of v and u, pixels.
     misfit
         `(angle,)` mean square of what is left of each frame after its step.
+    unexplained
+        `(angle,)` share of what the frame shows, noise taken off, that is left of it after its step.
     noise
         Variance of a pixel, from differences between neighbours.
     normal
@@ -56,6 +58,7 @@ class EnergyMatch:
     gain: NDArray[np.float64]
     sigma_px: NDArray[np.float64]
     misfit: NDArray[np.float64]
+    unexplained: NDArray[np.float64]
     noise: float
     normal: NDArray[np.float64]
     right: NDArray[np.float64]
@@ -85,6 +88,7 @@ class _Frames:
     gain: NDArray[np.float64]
     sigma: NDArray[np.float64]
     misfit: NDArray[np.float64]
+    shown: NDArray[np.float64]
 
 
 def match_energy(
@@ -117,7 +121,7 @@ def match_energy(
         Whether a rotation in the plane of the detector is fitted to each frame.
     """
     weights = np.asarray(spectrum, np.float32)
-    mean_residual, mean_contrast, noise = _means(measured, components, weights, kept)
+    mean_residual, mean_contrast = _means(measured, components, weights, kept)
     task = _Task(
         measured=measured,
         components=components,
@@ -133,6 +137,7 @@ def match_energy(
     sums = _Sums(n_motion + len(components), _inner_size(measured))
     solved = [_match_chunk(task, chunk, sums) for chunk in _chunks(task)]
     frames = {name: np.concatenate([getattr(part, name) for part in solved]) for name in _Frames.__slots__}
+    noise = _pixel_variance(measured, mean_residual + mean_contrast)
     normal, right = _project_out(*sums.centred(), n_motion=n_motion)
     return EnergyMatch(
         step_px=frames["step"][:, :2],
@@ -140,6 +145,7 @@ def match_energy(
         gain=1 + frames["gain"],
         sigma_px=frames["sigma"],
         misfit=frames["misfit"],
+        unexplained=np.maximum(frames["misfit"] - noise, 0) / np.maximum(frames["shown"] - noise, 0.1 * noise),
         noise=noise,
         normal=normal,
         right=right,
@@ -160,19 +166,21 @@ def _means(
     components: NDArray[np.float32],
     weights: NDArray[np.float32],
     kept: NDArray[np.bool_],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Means over the frames kept of residual and prediction `(v, u)`, and the variance of a pixel."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Means over the frames kept of residual and prediction, `(v, u)`."""
     residual, contrast = np.zeros(measured.shape[1:]), np.zeros(measured.shape[1:])
-    spreads = []
     for frame, shown in zip(measured[kept], components.swapaxes(0, 1)[kept], strict=True):
         predicted = np.tensordot(weights, shown, axes=1)
-        left = frame - predicted
-        residual += left
+        residual += frame - predicted
         contrast += predicted
-        spreads.append(np.median(np.abs(np.diff(left, axis=-1))))
     n_kept = np.count_nonzero(kept)
-    noise = float((1.4826 * np.median(spreads)) ** 2 / 2)
-    return residual / n_kept, contrast / n_kept, noise
+    return residual / n_kept, contrast / n_kept
+
+
+def _pixel_variance(frames: NDArray[np.float32], mean: NDArray[np.float64]) -> float:
+    """Variance of a pixel from second differences along u, in which neither the object nor a fixed pattern shows."""
+    spreads = [np.median(np.abs(np.diff(frame - mean, n=2, axis=-1))) for frame in frames]
+    return float((1.4826 * np.median(spreads)) ** 2 / 6)
 
 
 def _inner(frames: NDArray[Any]) -> NDArray[np.float32]:
@@ -200,7 +208,7 @@ def _match_chunk(task: _Task, chunk: slice, sums: _Sums) -> _Frames:
         moved.append(_rolled(*moved))
     kept = task.kept[chunk]
     sums.add(_motion_columns(task, slopes, components, chunk)[:, kept], residual[kept])
-    return _match_frames(residual, [*(_inner(column) for column in moved), contrast])
+    return _match_frames(residual, [*(_inner(column) for column in moved), contrast], shown=residual + contrast)
 
 
 def _slopes(components: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -224,8 +232,10 @@ def _rolled(along_v: NDArray[np.float32], along_u: NDArray[np.float32]) -> NDArr
     return along_v * u - along_u * v
 
 
-def _match_frames(residual: NDArray[np.float32], columns: list[NDArray[np.float32]]) -> _Frames:
-    """Step, gain less 1, standard error and mean square left of every frame; the last column is the gain's."""
+def _match_frames(
+    residual: NDArray[np.float32], columns: list[NDArray[np.float32]], *, shown: NDArray[np.float32]
+) -> _Frames:
+    """Step, gain less 1, standard error, mean squares left and shown of every frame; the last column is the gain's."""
     stacked = np.stack(columns, axis=1)  # (angle, column, pixel)
     normal = (stacked @ stacked.transpose(0, 2, 1)).astype(np.float64)
     right = (stacked @ residual[..., None])[..., 0].astype(np.float64)
@@ -236,7 +246,13 @@ def _match_frames(residual: NDArray[np.float32], columns: list[NDArray[np.float3
     squares = np.einsum("ap,ap->a", residual, residual).astype(np.float64)
     misfit = np.maximum(squares - (solution * right).sum(axis=1), 0) / residual.shape[1]
     sigma = np.sqrt(misfit * (inverse[:, 0, 0] + inverse[:, 1, 1]) / 2)
-    return _Frames(step=solution[:, :-1], gain=solution[:, -1], sigma=sigma, misfit=misfit)
+    return _Frames(
+        step=solution[:, :-1],
+        gain=solution[:, -1],
+        sigma=sigma,
+        misfit=misfit,
+        shown=np.mean(shown**2, axis=1, dtype=np.float64),
+    )
 
 
 def _motion_columns(

@@ -15,8 +15,10 @@ import typer
 from rich.console import Console
 
 from xanesmap.errors import DataError, FitError
-from xanesmap.phasemap.config import make_config, merge, read_config_file
 from xanesmap.viewers import run_options as options
+from xanesmap.viewers.align_command import align
+from xanesmap.viewers.combinations_command import combinations
+from xanesmap.viewers.energies_command import energies
 from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
 from xanesmap.viewers.spectra_command import spectra
@@ -166,6 +168,10 @@ def run(
     volume_unit: options.Unit = None,
     filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
+    align: options.Align = None,
+    alignment: options.KeptAlignment = None,
+    magnification: options.Magnification = None,
+    roll: options.Roll = None,
     threshold: options.Threshold = None,
     threads: options.Threads = None,
     sort_energies: options.SortEnergies = None,
@@ -192,21 +198,28 @@ def run(
             "angles_deg": options.angles_of(angles_deg),
             "volume_unit": volume_unit,
         },
+        "align": {
+            "method": align,
+            "file": alignment,
+            "magnification": magnification,
+            "roll": "fit" if roll else None,
+        },
         "spectra": options.spectra_settings(
             reference=reference, energy_offset=energy_offset, background=background, constraint=constraint
         ),
         "phasemap": {"pure_threshold": threshold},
     }
-    from_file = len(scan) == 1 and scan[0].lower().endswith(".toml")
-    base = read_config_file(scan[0]) if from_file else {"scan": scan}
-    config = make_config(merge(base, flags))
+    config = options.configuration(scan, flags)
     with progress_bars(_console()) as progress:
         result = run_job(config, progress=progress)
     print_outcome(result)
 
 
+app.command()(align)
 app.command()(fit)
 app.command()(spectra)
+app.command()(combinations)
+app.command()(energies)
 
 
 @app.command()

@@ -6,6 +6,7 @@ import typer
 from rich.console import Console
 
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.alignment_report import AlignmentReport
 from xanesmap.viewers.tables import phases_table
 
 
@@ -15,3 +16,23 @@ def print_outcome(result: PhaseMap) -> None:
         typer.echo(f"Note: {warning}")
     Console(width=max(Console().width, 100)).print(phases_table(result), highlight=False)
     typer.echo(f"Result: {result.path}")
+
+
+def alignment_lines(report: AlignmentReport) -> list[str]:
+    """What an alignment found and did, a line each."""
+    along_v, along_u = report.rms_shift_px
+    rim = (report.magnification.max() - report.magnification.min()) * report.detector_shape[1] / 2
+    size = report.correlation.resolution_um
+    resolution = (
+        f"{1000 * report.correlation.finest_um:.0f} nm (two voxels) or better"
+        if size is None
+        else f"{1000 * size:.0f} nm"
+    )
+    return [
+        f"Frames         {report.n_frames}, of which {report.n_left_out} left out",
+        f"Displacement   {along_v:.2f} px rms along v, {along_u:.2f} px along u; known to {report.rms_sigma_px:.3f} px",
+        f"Rotation axis  column {report.centre_px.min():.2f} to {report.centre_px.max():.2f}",
+        f"Magnification  changes by {rim:.2f} px at the rim of the field",
+        f"Sharpness      {report.sharpness_gain:.2f} times that of the frames as recorded",
+        f"Resolution     {resolution} (odd against even angles, half bit)",
+    ]

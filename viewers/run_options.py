@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.config import RunConfig, make_config, merge, read_config_file
 from xanesmap.viewers.number_lists import numbers_from
 
 _LISTS = "a text file with one number per line, FILE:COLUMN, or numbers and start:stop:step with commas"
@@ -39,6 +41,17 @@ Unit = Annotated[
     str | None,
     typer.Option("--volume-unit", help="Unit of attenuation in volumes: 1/um, 1/mm, 1/cm, 1/m or 1/pixel."),
 ]
+Align = Annotated[
+    str | None, typer.Option("--align", help="Alignment of the frames: auto, projection-matching or none.")
+]
+KeptAlignment = Annotated[
+    str | None, typer.Option("--alignment", help="Alignment to use: output of 'xanesmap align', or a result.")
+]
+Magnification = Annotated[
+    str | None,
+    typer.Option("--magnification", help="Change of magnification over energy: fit, recorded, zone-plate or none."),
+]
+Roll = Annotated[bool | None, typer.Option("--roll", help="Fit a rotation of the detector against the rotation axis.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads; all cores when not given.")]
 Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")]
 
@@ -53,8 +66,25 @@ def angles_of(text: str | None) -> tuple[float, ...] | None:
     return None if text is None else numbers_from(text, option="--angles-deg")
 
 
+def configuration(scan: list[str], flags: Mapping[str, Any]) -> RunConfig:
+    """Settings of a run: those of a configuration file where one was given, with what the flags say on top.
+
+    Raises
+    ------
+    DataError
+        A file that is no configuration, or settings that cannot be used.
+    """
+    from_file = len(scan) == 1 and scan[0].lower().endswith(".toml")
+    base = read_config_file(scan[0]) if from_file else {"scan": scan}
+    return make_config(merge(base, flags))
+
+
 def spectra_settings(
-    *, reference: list[str] | None, energy_offset: float | None, background: str | None, constraint: str | None
+    *,
+    reference: list[str] | None,
+    energy_offset: float | None,
+    background: str | None = None,
+    constraint: str | None = None,
 ) -> dict[str, Any]:
     """Section `spectra` of a configuration; None for what is not given."""
     return {

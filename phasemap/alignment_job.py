@@ -1,0 +1,86 @@
+"""Alignment by itself: from a scan to `alignment.zarr`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from xanesmap.phasemap.alignment_choice import alignment_notes
+from xanesmap.phasemap.alignment_reporting import report_alignment, write_report
+from xanesmap.phasemap.alignment_store import write_alignment
+from xanesmap.phasemap.config import RunConfig
+from xanesmap.phasemap.destination import check_destination
+from xanesmap.phasemap.preparation import combination_model, load_references, pixel_size_um
+from xanesmap.phasemap.progress import Progress, no_progress
+from xanesmap.phasemap.provenance import provenance
+from xanesmap.phasemap.scan_alignment import align_scan
+from xanesmap.reconstruct.alignment_report import AlignmentReport
+from xanesmap.reconstruct.displacement import Alignment
+from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.scan import require_two_energies
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlignmentOutcome:
+    """An alignment on disk.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    alignment
+        Where every frame lies.
+    report
+        What it did to the scan.
+    notes
+        What looks wrong, one sentence each.
+    """
+
+    path: Path
+    alignment: Alignment
+    report: AlignmentReport
+    notes: tuple[str, ...]
+
+
+def align(config: RunConfig, *, progress: Progress = no_progress) -> AlignmentOutcome:
+    """Align the scan of a configuration and write the alignment to its `out`.
+
+    Raises
+    ------
+    DataError
+        A scan that cannot be read or aligned, or a path that cannot take the result; an earlier one is as it was.
+    FitError
+        References that cannot be told apart at the energies of the scan.
+    """
+    out = config.out_path
+    check_destination(out, overwrite=config.overwrite)
+    source = config.scan if len(config.scan) > 1 else config.scan[0]
+    scan = open_scan(
+        source,
+        sort_energies=config.reconstruct.sort_energies,
+        energies_ev=config.reconstruct.energies_ev,
+        angles_deg=config.reconstruct.angles_deg,
+    )
+    require_two_energies(scan)
+    references = load_references(config)
+    combination_model(scan, references, config)
+    size_um = pixel_size_um(scan, config)
+    alignment = align_scan(scan, references, config, progress=progress)
+    report = report_alignment(scan, alignment, config, pixel_size_um=size_um, progress=progress)
+    notes = (*scan.notes, *alignment_notes(alignment, scan))
+    facts = provenance(
+        config,
+        [tomogram.source for tomogram in scan.tomograms],
+        engine_name="fourier",
+        engine_version="",
+        references=references,
+    )
+    write_alignment(
+        out,
+        alignment,
+        scan,
+        attributes={**facts, "warnings": notes},
+        extend=lambda folder: write_report(folder, report),
+        overwrite=config.overwrite,
+    )
+    return AlignmentOutcome(path=out, alignment=alignment, report=report, notes=notes)
