@@ -1,4 +1,7 @@
-"""Damaged copies of files, the same for the same seed: truncated, bytes flipped, sizes absurd, blocks copied about."""
+"""Damaged copies of files, the same for the same seed: truncated, bytes flipped, sizes absurd, blocks copied about.
+
+Of text files every second copy stays text, with other figures, commas and line ends in it.
+"""
 
 import time
 import tracemalloc
@@ -10,12 +13,17 @@ import numpy as np
 
 from xanesmap.errors import DataError
 
+LETTERS = b"0123456789.,;:-+eEnaif/ \t\n#\"'"
 ABSURD = (0, 1, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF)
 
 
 def damage(content: bytes, rng: np.random.Generator) -> bytes:
     """One damaged copy of a file."""
     copy = bytearray(content)
+    if content.isascii() and rng.random() < 0.5:
+        for place in rng.integers(0, len(copy), rng.integers(1, 5)):
+            copy[place] = rng.choice(list(LETTERS))
+        return bytes(copy)
     kind = rng.integers(0, 6)
     if kind == 0:
         return bytes(copy[: rng.integers(0, len(copy))])
