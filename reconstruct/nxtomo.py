@@ -112,7 +112,7 @@ def _groups(file: h5py.File, name: str, *, path: Path) -> dict[str, str]:
     inside = [
         child for child in member_names(parent) if not isinstance(parent.get(child, getlink=True), h5py.ExternalLink)
     ]
-    found = {child: look_up(file, f"{name}/{child}", path=path) for child in inside}
+    found = {child: look_up(parent, child, path=path) for child in inside}
     return {
         name: read_attribute(item, "NX_class") or "" for name, item in found.items() if isinstance(item, h5py.Group)
     }
