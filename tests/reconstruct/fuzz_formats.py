@@ -164,7 +164,7 @@ def outside_link(rng, path, name):
     target = targets[int(rng.integers(len(targets)))]
     if target == "link.h5":
         path.with_name(target).symlink_to(outside)
-    kind = int(rng.integers(5))
+    kind = int(rng.integers(6))
     if kind == 0:
         replace(path, name, h5py.ExternalLink(target, f"/{name}"))
     elif kind == 1:
@@ -177,6 +177,14 @@ def outside_link(rng, path, name):
             layout[...] = h5py.VirtualSource(target, name, shape=SHAPE)
             file.create_virtual_dataset(name, layout)
     elif kind == 3:
+        # HDF5 opens the sources of a dataset without limits already when it is asked for the shape.
+        with h5py.File(path, "a") as file:
+            del file[name]
+            layout = h5py.VirtualLayout(shape=SHAPE, dtype="u2", maxshape=(None, *SHAPE[1:]))
+            taken = h5py.VirtualSource(target, name, shape=SHAPE, maxshape=(None, *SHAPE[1:]))
+            layout[: h5py.h5s.UNLIMITED] = taken[: h5py.h5s.UNLIMITED]
+            file.create_virtual_dataset(name, layout)
+    elif kind == 4:
         size = int(np.prod(SHAPE)) * 2
         replace(path, name, shape=SHAPE, dtype="u2", external=[(str(outside), 0, size)])
     else:
