@@ -25,8 +25,8 @@ from typing import Any
 STEP_S = 0.5
 """Processor time for one object of a small file, in seconds; usual are 0.0001."""
 
-BYTES_PER_S = 200e6
-"""Larger files get more time, since an index of chunks is no longer than the file, up to `LONGEST_STEP_S`."""
+BYTES_PER_S = 100e6
+"""Larger files get more time, up to `LONGEST_STEP_S`: an index of chunks is no longer than the file, and read at 400e6."""
 
 LONGEST_STEP_S = 60.0
 MAX_OBJECTS = 1000
