@@ -257,6 +257,9 @@ def _checked_attributes(path: Path) -> dict[str, Any]:
     if attributes is None:
         message = f"'{path}' is not a result of xanesmap (no 'xanesmap' attributes in its zarr.json)"
         raise DataError(message)
+    if attributes.get("kind") == "alignment":
+        message = f"'{path}' is an alignment, not a phase map; give it to a run: xanesmap run SCAN --alignment {path}"
+        raise DataError(message)
     found = attributes.get("format_version")
     if not isinstance(found, int) or found > FORMAT_VERSION:
         message = (

@@ -30,7 +30,7 @@ _DAMPING = (1.0, 0.5, 0.3, 0.1, 0.03, 0.0)
 _LARGEST_STEP_PX = 2.0
 _LARGEST_MOTION_PX = 1.5
 _COMMON_PART = 0.6
-_ROLL_RELAXATION = 1.5  # the volumes half follow a roll of all frames
+_ROLL_RELAXATION = 2.5  # the volumes follow a roll of all frames for the larger part
 # A frame is left out whose displacement is uncertain by this much, whose contrast is another than predicted, that
 # differs from its prediction by more than noise and the other frames do (by twice as much on average), or that shows
 # mostly something else.
@@ -62,7 +62,8 @@ def update_state(
 
     Returns
     -------
-    The state, and the rms step of the frames kept, pixels.
+    The state, and the rms step of the frames kept or, where it is larger, that of the rim of the field with the roll,
+    pixels.
 
     Raises
     ------
@@ -80,19 +81,20 @@ def update_state(
         ]
     if number >= _PATTERN_ROUND:
         steps = _with_common_part(stack, steps)
+    turn = _ROLL_RELAXATION * _common_roll(matches, state.kept)
     judged, cleaned = number >= JUDGED_ROUND, number >= _PATTERN_ROUND
     updated = replace(
         state,
         shifts=tuple(shift + step for shift, step in zip(state.shifts, steps, strict=True)),
         magnification=magnification,
-        roll_rad=state.roll_rad + _ROLL_RELAXATION * _common_roll(matches, state.kept),
+        roll_rad=state.roll_rad + turn,
         kept=tuple(_trusted(match) for match in matches) if judged else state.kept,
         patterns=tuple(fine_structure(m.pattern, PATTERN_LENGTH_PX) for m in matches) if cleaned else state.patterns,
         sigma=tuple(match.sigma_px for match in matches),
     )
     _require_frames(updated)
     used = np.concatenate([step[kept] for step, kept in zip(steps, updated.kept, strict=True)])
-    return updated, float(np.sqrt(np.mean(used**2)))
+    return updated, max(float(np.sqrt(np.mean(used**2))), abs(turn) * stack.shape[1] / 2)
 
 
 def _motion(state: AlignmentState, matches: Sequence[EnergyMatch], *, damping: float) -> NDArray[np.float64]:

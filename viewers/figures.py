@@ -16,7 +16,9 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.alignment_reporting import read_report
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.viewers.alignment_figure import alignment_figure
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 from xanesmap.viewers.histograms import histogram, share_within
 from xanesmap.viewers.label_spectra import label_spectra
@@ -285,7 +287,7 @@ def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> lis
     Returns
     -------
     list of Path
-        The files written; ``spectra.png`` only where mu was kept.
+        The files written; ``spectra.png`` only where mu was kept, ``alignment.png`` only where frames were aligned.
 
     Raises
     ------
@@ -299,6 +301,7 @@ def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> lis
         "histogram": histogram_figure,
         "sigma": sigma_figure,
         "spectra": spectra_figure,
+        "alignment": _alignment_figure,
     }
     written = []
     try:
@@ -312,3 +315,8 @@ def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> lis
         message = f"cannot write figures to '{folder}' ({error.strerror}); choose another folder"
         raise DataError(message) from error
     return written
+
+
+def _alignment_figure(result: PhaseMap) -> Figure | None:
+    report = read_report(result.path)
+    return None if report is None else alignment_figure(report)

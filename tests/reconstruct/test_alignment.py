@@ -16,7 +16,9 @@ from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.displacement import without_gauge
 from xanesmap.reconstruct.disturbances import fixed_pattern
 from xanesmap.reconstruct.noise import estimate_noise
+from xanesmap.reconstruct.optics import spline_coefficients
 from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.resampling import apply_displacement
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 from xanesmap.spectra.tied_background import tie_background
@@ -132,6 +134,58 @@ def test_energies_may_have_angles_of_their_own():
     error = without_gauge(alignment.displacement_px - true, [a[k] for a, k in zip(angles, kept, strict=True)])
     expected = np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2))
     assert np.sqrt(np.mean(error[alignment.kept] ** 2)) < 1.5 * expected
+
+
+def test_magnification_is_found_without_a_word_about_it():
+    projections, angles, spectra, truth = simulated()
+    alignment = align_projections(projections, angles, spectra=spectra, refine=("magnification",))
+    relative = alignment.magnification / alignment.magnification.mean()
+    true = truth.magnification / truth.magnification.mean()
+    rim = (projections[0].shape[2] - 1) / 2
+    # the rim lies as far from the middle as 60 frames, each known to a few hundredths of a pixel, can tell
+    assert np.sqrt(np.mean((relative - true) ** 2)) * rim < 0.05
+    assert np.ptp(true) * rim > 0.3
+    known, fitted = left(aligned(), truth, angles), left(alignment, truth, angles)
+    assert np.sqrt(np.mean(fitted**2)) < 1.1 * np.sqrt(np.mean(known**2))
+
+
+@pytest.mark.parametrize("roll_deg", [0.6, -0.4])
+def test_roll_of_the_detector_is_found(roll_deg):
+    projections, angles, spectra, truth = simulated(still=True)
+    none = [np.zeros((len(a), 2)) for a in angles]
+    rolled = [
+        apply_displacement(spline_coefficients(p), shift_px=n, magnification=1.0, roll_rad=np.deg2rad(roll_deg))
+        for p, n in zip(projections, none, strict=True)
+    ]
+    alignment = align_projections(rolled, angles, spectra=spectra, refine=("roll",))
+    assert np.rad2deg(alignment.roll_rad) == pytest.approx(roll_deg, abs=0.03)
+    error = left(alignment, truth, angles)
+    assert np.sqrt(np.mean(error**2)) < 2 * np.sqrt(np.mean(alignment.residual_px**2))
+
+
+def test_frames_kept_on_disk_give_the_same_alignment(tmp_path):
+    projections, angles, spectra, truth = simulated()
+    from_disk = align_projections(
+        iter(projections), angles, spectra=spectra, magnification=truth.magnification, scratch=tmp_path
+    )
+    np.testing.assert_allclose(from_disk.shift_px, aligned().shift_px, atol=1e-4)
+
+
+def test_spectra_may_come_from_the_rows_of_the_frames():
+    projections, angles, spectra, truth = simulated()
+    seen = []
+
+    def from_profiles(profiles):
+        seen.append(profiles)
+        return spectra
+
+    alignment = align_projections(projections, angles, spectra=from_profiles, magnification=truth.magnification)
+    np.testing.assert_allclose(alignment.shift_px, aligned().shift_px, atol=1e-6)
+    totals = [(p - air_level(p)[:, None, None]).sum() / len(p) for p in projections]
+    assert len(seen) == 2
+    for profiles in seen:
+        assert profiles.shape == (len(projections), projections[0].shape[1])
+        np.testing.assert_allclose(profiles.sum(axis=1), totals, rtol=0.03)
 
 
 def test_progress_tells_every_round():

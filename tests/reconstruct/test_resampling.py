@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import center_of_mass, gaussian_filter
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.optics import spline_coefficients
@@ -69,3 +70,37 @@ def test_shifts_of_other_frames_are_refused():
 def test_shifts_that_are_no_numbers_are_refused():
     with pytest.raises(DataError, match="give finite ones"):
         apply_displacement(np.zeros((1, 8, 8), np.float32), shift_px=np.full((1, 2), np.nan), magnification=1.0)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 8), slice(20, 31)])
+def test_turned_frames_come_back_and_rows_of_them_equal_the_whole(rows):
+    rng = np.random.default_rng(2)
+    smooth = gaussian_filter(rng.normal(size=(3, 60, 50)), (0, 3, 3)).astype(np.float32)
+    shifts, roll = rng.normal(scale=2, size=(3, 2)), np.deg2rad(2.0)
+    seen = apply_displacement(spline_coefficients(smooth), shift_px=shifts, magnification=1.01, roll_rad=roll)
+    back = undo_displacement(spline_coefficients(seen), shift_px=shifts, magnification=1.01, roll_rad=roll)
+    inner = np.s_[:, 10:-10, 10:-10]
+    np.testing.assert_allclose(back[inner], smooth[inner], atol=0.01 * smooth.std())
+    needed = rows_needed(rows, shift_px=shifts, magnification=1.01, roll_rad=roll, n_rows=60, n_columns=50)
+    part = undo_displacement(
+        spline_coefficients(seen[:, needed]),
+        shift_px=shifts,
+        magnification=1.01,
+        roll_rad=roll,
+        first_row=needed.start,
+        n_rows=60,
+        rows=rows,
+    )
+    np.testing.assert_allclose(part, back[:, rows], atol=3e-4)
+
+
+def test_roll_turns_from_u_towards_v():
+    frame = np.zeros((1, 41, 41), np.float32)
+    frame[0, 20, 35] = 1.0
+    frame = gaussian_filter(frame, (0, 1.5, 1.5))
+    seen = apply_displacement(
+        spline_coefficients(frame), shift_px=np.zeros((1, 2)), magnification=1.0, roll_rad=np.deg2rad(10)
+    )
+    v, u = center_of_mass(seen[0])
+    assert v - 20 == pytest.approx(15 * np.sin(np.deg2rad(10)), abs=0.02)
+    assert u - 20 == pytest.approx(15 * np.cos(np.deg2rad(10)), abs=0.02)
