@@ -26,7 +26,7 @@ STEP_S = 0.3
 """Processor time for one object of a small file, in seconds; usual are 0.0001."""
 
 BYTES_PER_S = 100e6
-"""Larger files get more time, up to `LONGEST_STEP_S`: a file may be all index of chunks, read at four times this rate."""
+"""Larger files get more time, up to `LONGEST_STEP_S`: a file may be all index of chunks, read four times as fast."""
 
 LONGEST_STEP_S = 60.0
 MAX_OBJECTS = 1000
