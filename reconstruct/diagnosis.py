@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from xanesmap.reconstruct.acquisition import MIN_PROJECTIONS
+from xanesmap.reconstruct.scan import SORTED_NOTE
 from xanesmap.reconstruct.scan_report import EnergyReport, Problem, ScanReport, Severity
 
 PLACEHOLDER_COUNTS = 1.0
@@ -46,9 +47,16 @@ def with_problems(report: ScanReport, *, notes: Sequence[str] = ()) -> ScanRepor
     The same report with `problems` filled in: errors before warnings before notes.
     """
     found = [problem for rule in _RULES for problem in rule(report)]
-    found += [Problem(severity="note", finding=note, remedy="Check that this is right.") for note in notes]
+    found += [_note_problem(note) for note in notes]
     in_order = sorted(found, key=lambda problem: SEVERITIES.index(problem.severity))
     return dataclasses.replace(report, problems=tuple(in_order))
+
+
+def _note_problem(note: str) -> Problem:
+    if note == SORTED_NOTE:
+        remedy = "Check that all files belong to one scan; a run asks for --sort-energies as well."
+        return Problem(severity="warning", finding=note, remedy=remedy)
+    return Problem(severity="note", finding=note, remedy="Check that this is right.")
 
 
 def _flat_problems(report: ScanReport) -> Iterable[Problem]:

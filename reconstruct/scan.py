@@ -15,6 +15,7 @@ from xanesmap.errors import DataError
 FloatArray = NDArray[np.floating[Any]]
 CountArray = NDArray[Any]
 
+SORTED_NOTE = "Energies were not recorded in order; they were sorted as asked."
 DUPLICATE_EV = 0.01
 """Recorded energies closer than this are one energy: scans step by 0.1 eV or more."""
 
@@ -266,7 +267,7 @@ def _order_note(tomograms: Sequence[Tomogram], *, sort_energies: bool) -> tuple[
     if np.all(steps < 0):
         return ("Energies were recorded from high to low; they are used from low to high.",)
     if sort_energies:
-        return ("Energies were not recorded in order; they were sorted as asked.",)
+        return (SORTED_NOTE,)
     _refuse_order(tomograms, steps)
     return ()
 

@@ -283,3 +283,11 @@ def test_projections_that_make_no_slice_are_an_error(n_angles, finding):
     assert [p.severity for p in report.problems if finding in p.finding] == ["error"]
     assert not any("wedge" in p.finding for p in report.problems)
     assert report.missing_wedge_deg == pytest.approx(180.0 if n_angles == 1 else 75.0)
+
+
+def test_energies_out_of_order_are_a_warning(tmp_path):
+    folder = write_scan(tmp_path, (7090.0, 7115.0, 7105.0, 7120.0, 7126.0, 7150.0))
+    report = inspect_scan(open_scan(folder, sort_energies=True))
+    assert [row.energy_ev for row in report.energies] == [7090.0, 7105.0, 7115.0, 7120.0, 7126.0, 7150.0]
+    told = [problem for problem in report.problems if "not recorded in order" in problem.finding]
+    assert [problem.severity for problem in told] == ["warning"]
