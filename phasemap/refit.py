@@ -60,7 +60,8 @@ def refit_phases(
     if references is not None:
         named = {name: str(file) for name, file in references.items()}
         asked["spectra"] = {**asked.get("spectra", {}), "references": named}
-    config = make_config(merge(_settings_of(earlier) if earlier is not None else {}, asked))
+    kept_settings = {} if earlier is None else _settings_of(earlier, asked.get("spectra", {}).get("references"))
+    config = make_config(merge(kept_settings, asked))
     if not takes_volumes(config):
         message = (
             f"{sources[0]}: holds neither reconstructed volumes nor a result with its attenuation, so there is "
@@ -73,12 +74,17 @@ def refit_phases(
     return map_volumes(config, references=kept, progress=progress)
 
 
-def _settings_of(earlier: PhaseMap) -> dict[str, Any]:
-    """What the fit of a result was told, its energy offset as it was used."""
+def _settings_of(earlier: PhaseMap, references: Mapping[str, str] | None) -> dict[str, Any]:
+    """What the fit of a result was told, its energy offset as it was used.
+
+    An offset that was fitted belongs to its references: with others, and with a drift, it is fitted again.
+    """
     told = earlier.attributes.get("configuration", {})
     spectra = dict(told.get("spectra", {}))
-    offset = earlier.attributes.get("energy_offset_ev")
-    if isinstance(offset, int | float):
+    offset, asked = earlier.attributes.get("energy_offset_ev"), spectra.get("energy_offset_ev")
+    is_same = references is None or references == spectra.get("references")
+    belongs = spectra.get("foil") is not None or (is_same and asked != "fit-drift")
+    if isinstance(offset, int | float) and (belongs or not isinstance(asked, str)):
         spectra["energy_offset_ev"] = offset
     return {"spectra": spectra, "phasemap": dict(told.get("phasemap", {}))}
 

@@ -16,7 +16,7 @@ from scipy.ndimage import uniform_filter
 from scipy.stats import chi2
 
 from xanesmap.errors import FitError
-from xanesmap.spectra.combination import CombinationModel
+from xanesmap.spectra.combination import CombinationModel, amount_covariance
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -34,22 +34,34 @@ _LEAST_FREEDOM = 0.05
 _BLOCK = 1 << 16
 
 
-def degrees_of_freedom(model: CombinationModel) -> int:
-    """Energies left over once the coefficients of the fit are found.
+def degrees_of_freedom(model: CombinationModel) -> float:
+    """Expected weighted sum of squared residuals of data of variance 1 / weight: energies minus coefficients.
+
+    A normalisation before the fit spends some more, which need not be a whole number.
 
     Raises
     ------
     FitError
         There are none, so that no residual tells the noise.
     """
-    n_energies, n_columns = model.design.shape
-    if n_energies <= n_columns:
+    n_energies, n_columns = int(np.count_nonzero(model.used)), model.design.shape[1]
+    variances = _variances(model)
+    left = np.eye(len(variances)) - model.design @ model.normalised_solver
+    left = left if model.matrix is None else left @ model.matrix
+    freedom = float(np.sum((model.weights[:, None] * left**2 * variances)[model.used]))
+    if n_energies <= n_columns or freedom < _LEAST_FREEDOM:
         message = (
             f"{n_energies} energies and {n_columns} columns of the fit leave no residual, and nothing else tells the "
             "noise of reconstructed volumes. Fit fewer phases or background columns, or measure at more energies."
         )
         raise FitError(message)
-    return int(n_energies - n_columns)
+    return freedom
+
+
+def _variances(model: CombinationModel) -> NDArray[np.float64]:
+    """`(energy,)` relative variances of the data; a typical one for energies without a say, which have none."""
+    variances = 1 / model.weights
+    return np.asarray(np.where(model.used, variances, np.median(variances[model.used])))
 
 
 def second_moments(spectra: FloatArray) -> NDArray[np.float64]:
@@ -73,20 +85,21 @@ def second_moments(spectra: FloatArray) -> NDArray[np.float64]:
     return moments
 
 
-def energy_variances(moments: FloatArray, design: FloatArray) -> NDArray[np.float64]:
+def energy_variances(moments: FloatArray, model: CombinationModel) -> NDArray[np.float64]:
     r"""How much noisier some energies are than others.
 
     Parameters
     ----------
     moments
         `(energy, energy)` sums of `second_moments`.
-    design
-        `(energy, column)` columns of the fit.
+    model
+        Columns of the fit.
 
     Returns
     -------
     `(energy,)` variances relative to their mean. All 1 with fewer than three energies per column, where residuals do
-    not tell energies apart, and where there is no residual. Within a factor of 16 of their median.
+    not tell energies apart, with a normalisation, which spreads the noise of some over all, and where there is no
+    residual. Within a factor of 16 of their median; 1 for energies without a say.
 
     Notes
     -----
@@ -97,10 +110,16 @@ def energy_variances(moments: FloatArray, design: FloatArray) -> NDArray[np.floa
     ----------
     Horn, Horn and Duncan, J. Am. Stat. Assoc. 70, 380 (1975), doi:10.1080/01621459.1975.10479877, for one spectrum.
     """
-    n_energies, n_columns = design.shape
+    used = model.used
+    found = np.ones(len(used))
+    if model.matrix is None and np.count_nonzero(used) >= _ENERGIES_PER_COLUMN * model.design.shape[1]:
+        found[used] = _agreeing_variances(moments[np.ix_(used, used)], model.design[used])
+    return found
+
+
+def _agreeing_variances(moments: FloatArray, design: FloatArray) -> NDArray[np.float64]:
+    n_energies = len(design)
     variances = np.ones(n_energies)
-    if n_energies < _ENERGIES_PER_COLUMN * n_columns:
-        return variances
     for _ in range(_ROUNDS):
         left = np.eye(n_energies) - _hat_matrix(design, variances)
         squares = np.einsum("ij,jk,ik->i", left, moments, left)
@@ -135,15 +154,17 @@ def residual_variance(spectra: NDArray[np.float32], model: CombinationModel) -> 
     `(...)` variance in the unit of the spectra squared; NaN where a spectrum has a gap.
     """
     columns = spectra.reshape(len(spectra), -1)
-    coefficients = model.solver.astype(np.float32) @ columns
+    if model.matrix is not None:
+        columns = model.matrix.astype(np.float32) @ columns
+    coefficients = model.normalised_solver.astype(np.float32) @ columns
     residuals = model.design.astype(np.float32) @ coefficients
     np.subtract(columns, residuals, out=residuals)
     np.square(residuals, out=residuals)
-    total = model.weights.astype(np.float32) @ residuals
+    total = np.where(model.used, model.weights, 0).astype(np.float32) @ residuals
     return np.asarray(total / degrees_of_freedom(model), np.float32).reshape(spectra.shape[1:])
 
 
-def window_px(n_free: int) -> int:
+def window_px(n_free: float) -> int:
     """Side of the square of voxels over which variances are pooled: the smallest odd one with enough freedom."""
     side = 1
     while side**2 * n_free < POOLED_FREEDOM:
@@ -151,7 +172,7 @@ def window_px(n_free: int) -> int:
     return side
 
 
-def pool_variance(own: NDArray[np.float32], *, n_free: int) -> NDArray[np.float32]:
+def pool_variance(own: NDArray[np.float32], *, n_free: float) -> NDArray[np.float32]:
     """Mean variance around each voxel of a slice, or its own where that is larger by more than chance.
 
     Parameters
@@ -185,8 +206,8 @@ def covariances_of_residuals(mu: NDArray[np.float32], model: CombinationModel) -
     model
         Columns of the fit, with weights that are inverse to the variances of the energies.
     """
-    n_free, k = degrees_of_freedom(model), model.n_phases
-    unit = model.normal_inverse[:k, :k].astype(np.float32)
+    n_free = degrees_of_freedom(model)
+    unit = amount_covariance(model, _variances(model)).astype(np.float32)
     for row in range(mu.shape[1]):
         variance = pool_variance(residual_variance(mu[:, row], model), n_free=n_free)
         yield unit[:, :, None, None] * variance

@@ -168,7 +168,7 @@ def _look(given: VolumeInput, model: CombinationModel, *, progress: Progress) ->
     for index, row in enumerate(chosen):
         moments += second_moments(given.read(row, row + 1))
         progress("Noise of energies", index + 1, len(chosen))
-    return 1 / energy_variances(moments, model.design)
+    return 1 / energy_variances(moments, model)
 
 
 def _map_slabs(writer: ResultWriter, job: VolumeJob, *, workers: int, progress: Progress) -> int:

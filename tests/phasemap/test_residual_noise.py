@@ -46,25 +46,25 @@ def test_variances_of_the_energies_are_found_from_the_residuals(ratio):
     sigma = 0.01 * np.geomspace(1, ratio, 24)
     spectra = spectra_of(model_of(24), sigma, shape=(150, 160))
     spectra[:, :20] = np.nan
-    found = energy_variances(second_moments(spectra), model_of(24).design)
+    found = energy_variances(second_moments(spectra), model_of(24))
     expected = sigma**2 / np.mean(sigma**2)
     # five standard errors of a variance from 130 x 160 voxels, for an energy that the fit leaves half of its noise
     np.testing.assert_allclose(found, expected, rtol=5 * np.sqrt(2 / (130 * 160)) / 0.5 * 2)
-    np.testing.assert_allclose(energy_variances(1e-4 * second_moments(spectra), model_of(24).design), found)
+    np.testing.assert_allclose(energy_variances(1e-4 * second_moments(spectra), model_of(24)), found)
 
 
 def test_energies_count_the_same_where_residuals_cannot_tell_them_apart():
     for n_energies, sigma in ((8, 0.01), (24, 0.0)):
         model = model_of(n_energies)
         spectra = spectra_of(model, sigma * np.geomspace(1, 9, n_energies))
-        np.testing.assert_array_equal(energy_variances(second_moments(spectra), model.design), 1)
+        np.testing.assert_array_equal(energy_variances(second_moments(spectra), model), 1)
 
 
 def test_one_energy_that_nobody_describes_cannot_take_all_weights():
     model = model_of(24)
     spectra = spectra_of(model, np.full(24, 1e-3))
     spectra[7] += np.random.default_rng(3).standard_normal(spectra.shape[1:]).astype(np.float32)
-    found = energy_variances(second_moments(spectra), model.design)
+    found = energy_variances(second_moments(spectra), model)
     assert np.argmax(found) == 7
     assert found.max() / found.min() <= 16**2 * (1 + 1e-9)
 
@@ -107,7 +107,40 @@ def test_covariance_is_that_of_the_scatter_of_the_amounts(n_energies):
     np.testing.assert_allclose(scatter, expected, atol=5 * np.abs(expected).max() * np.sqrt(2 / (60 * 70)))
 
 
+def subtract_first(n_energies, n_window=6):
+    """Normalisation that takes off the mean of the first energies."""
+    matrix = np.eye(n_energies)
+    matrix[:, :n_window] -= 1 / n_window
+    return matrix
+
+
+@pytest.mark.parametrize("kind", ["an energy without a say", "normalised", "both"])
+def test_normalisation_and_energies_without_a_say_leave_the_error_bars_right(kind):
+    sigma = np.full(24, 0.01)
+    noise, no_say = sigma.copy(), 15
+    if kind != "normalised":
+        noise[no_say] = np.inf
+    energies = np.linspace(7095.0, 7190.0, 24)
+    references = sample_references([bundled_reference("LiFePO4"), bundled_reference("FePO4")], energies)
+    matrix = None if kind == "an energy without a say" else subtract_first(24)
+    columns = background_columns(energies) if matrix is None else np.empty((0, 24))
+    model = make_model(references, columns, noise=noise, matrix=matrix)
+    truth = np.random.default_rng(1).random((2, 90, 80))
+    mu = np.tensordot(references, truth, axes=(0, 0)) + 0.4
+    mu += 0.01 * np.random.default_rng(2).standard_normal(mu.shape)
+    if matrix is None:
+        mu += np.reshape(0.4 * columns[0] - 0.4, (-1, 1, 1))
+    if kind != "normalised":
+        mu[no_say] += 5.0
+    mu = mu.astype(np.float32)
+    (covariance,) = covariances_of_residuals(mu[:, None], model)
+    amounts = np.tensordot(model.solver[:2], mu, axes=(1, 0))
+    pull = (amounts - truth) / np.sqrt(covariance[[0, 1], [0, 1]])
+    assert pull.std(axis=(1, 2)) == pytest.approx([1, 1], abs=4 / np.sqrt(2 * 90 * 80) + 0.01)
+    np.testing.assert_allclose(pull.mean(axis=(1, 2)), 0, atol=5 / np.sqrt(90 * 80))
+
+
 def test_a_fit_without_residual_is_refused():
-    assert degrees_of_freedom(model_of(4)) == 1
+    assert degrees_of_freedom(model_of(4)) == pytest.approx(1)
     with pytest.raises(FitError, match="3 energies and 3 columns of the fit leave no residual"):
         degrees_of_freedom(model_of(3))
