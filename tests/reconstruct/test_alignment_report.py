@@ -14,11 +14,14 @@ from xanesmap.reconstruct.alignment_report import make_report
 from xanesmap.reconstruct.coarse_alignment import air_level
 from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.displacement import Alignment
+from xanesmap.reconstruct.fourier import FourierEngine
 from xanesmap.reconstruct.noise import estimate_noise
 from xanesmap.reconstruct.optics import spline_coefficients
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.resampling import undo_displacement
 from xanesmap.reconstruct.sharpness import sharpness
+from xanesmap.reconstruct.shell_correlation import fourier_shell_correlation
+from xanesmap.spectra.absorption import attenuation_per_um
 
 PIXEL_UM = 0.08
 N_ROWS, N_COLUMNS = 34, 53
@@ -128,6 +131,26 @@ def test_sharpness_after_alignment_is_that_of_the_object():
     # each energy has a contrast of its own, and a pixel blurs: a few percent
     np.testing.assert_allclose(report.sharpness_after, expected, rtol=0.06)
     assert report.sharpness_before.mean() < 0.92 * expected
+
+
+def test_correlation_of_the_halves_tells_that_with_the_truth():
+    alignment, truth, rows = true_alignment(), simulated()[1], slice(8, 26)
+    angles, middle = np.deg2rad(truth.angles_deg), (N_COLUMNS - 1) / 2
+    halves, true = np.zeros((2, 18, N_COLUMNS, N_COLUMNS)), np.zeros((18, N_COLUMNS, N_COLUMNS))
+    for index, energy in enumerate(truth.true_energies_ev):
+        sinograms = np.ascontiguousarray(placed(alignment)(index, rows).transpose(1, 0, 2))
+        for half in range(2):
+            halves[half] += FourierEngine().reconstruct(sinograms[:, half::2], angles[half::2], centre=middle)
+        for phase, occupancy in zip(truth.phases, truth.occupancy, strict=True):
+            true += attenuation_per_um(phase, energy) * occupancy[rows]
+    between = fourier_shell_correlation(*halves, voxel_um=PIXEL_UM)
+    with_truth = fourier_shell_correlation(halves.mean(axis=0), true, voxel_um=PIXEL_UM)
+    shared = np.maximum(between.correlation, 0)
+    # Rosenthal and Henderson, J. Mol. Biol. 333, 721 (2003), equation 6: the whole data have twice the signal to noise
+    expected = np.sqrt(2 * shared / (1 + shared))
+    resolved = between.frequency_per_um < 1 / between.resolution_um
+    np.testing.assert_allclose(with_truth.correlation[resolved], expected[resolved], atol=0.08)
+    assert 2 * PIXEL_UM < between.resolution_um < 4 * PIXEL_UM
 
 
 def test_slices_are_in_attenuation_per_um():
