@@ -28,6 +28,9 @@ RAW_DATASETS = (*FRAME_DATASETS, "angle", "X_eng")
 CAMERA_PIXEL_NM = 6500.0
 """Pixel of the FXI camera in nm; `Pixel Size` in the files is this over `Magnification`."""
 
+CAMERA_SHAPE = (2160, 2560)
+"""Rows and columns of the Andor Neo, one of the cameras of FXI; binned frames of the others look like cut ones."""
+
 COUNT_LIMIT = int(np.iinfo(np.uint16).max)
 
 
@@ -88,7 +91,7 @@ def open_fxi(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) -> Hdf5To
             projections=projections,
             flats=flats,
             darks=darks,
-            pixel_size_nm=_read_pixel_size(file, path=path, notes=notes),
+            pixel_size_nm=_read_pixel_size(file, projections.frame_shape, path=path, notes=notes),
             time_s=_read_time(file, path=path),
             notes=tuple(notes),
         )
@@ -252,7 +255,7 @@ def _read_angles(file: h5py.File, n_angles: int, overrides: Overrides, *, path: 
     return angles_rad_from(recorded, n_projections=n_angles, name=f"{path}: dataset 'angle'")
 
 
-def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | None:
+def _read_pixel_size(file: h5py.File, frame: tuple[int, int], *, path: Path, notes: list[str]) -> float | None:
     if "Pixel Size" not in member_names(file):
         notes.append("No 'Pixel Size' is recorded.")
         return None
@@ -260,6 +263,13 @@ def _read_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float 
     size = pixel_size_nm_from(value)
     if size is None:
         notes.append(f"'Pixel Size' is {value!r}, which is no size in nm; it is ignored.")
+    binning = next((n for n in (2, 4) if frame == (CAMERA_SHAPE[0] // n, CAMERA_SHAPE[1] // n)), None)
+    if size is not None and binning is not None:
+        notes.append(
+            f"The frames of {frame[0]} x {frame[1]} pixels are 1/{binning} of those of the camera each way, and "
+            "the file does not record binning: if they were binned, give "
+            f"{binning * size:.5g} nm as pixel_size_nm."
+        )
     return size
 
 

@@ -327,3 +327,18 @@ def test_fractional_counts_are_rounded(tmp_path):
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(DataError, match=r"a\.h5: cannot be written"):
         write(tmp_path / "none" / "a.h5")
+
+
+@pytest.mark.parametrize(("frame", "told"), [((1080, 1280), "40.6 nm"), ((540, 640), "81.2 nm"), ((1080, 1000), None)])
+def test_frames_that_may_be_binned_are_told(tmp_path, frame, told):
+    path = tmp_path / "fly_scan_id_1.h5"
+    with h5py.File(path, "w") as file:
+        for name, n in (("img_tomo", 9), ("img_bkg", 1), ("img_dark", 1)):
+            file.create_dataset(
+                name, data=np.broadcast_to(np.uint16(5), (n, *frame)), chunks=(1, *frame), compression=1
+            )
+        file["angle"], file["X_eng"], file["Pixel Size"] = np.linspace(0, 180, 9), 7.112, "20.3nm"
+    tomogram = open_fxi(path)
+    notes = [note for note in tomogram.notes if "does not record binning" in note]
+    assert [told in note for note in notes] == ([True] if told else [])
+    assert tomogram.pixel_size_nm == 20.3
