@@ -35,6 +35,7 @@ LEAST_CONTRAST = 0.3
 LEAST_VOXELS = 200
 """Voxels below which a particle has no inside to speak of: a ball seven voxels wide."""
 
+_NOISE_CONTRAST = 3.0
 _SPECK_AREA = 28.0  # square voxels; the surface of a ball three voxels wide
 
 
@@ -119,7 +120,7 @@ def body_of(inside: NDArray[np.bool_], *, filled: FloatArray | None = None, blur
     return Body(inside=inside, surface=surface, axes=principal_axes(np.argwhere(inside).astype(np.float64)))
 
 
-def structure_of(body: Body, core: FloatArray) -> Structure:
+def structure_of(body: Body, core: FloatArray, *, noise: float = 0.0) -> Structure:
     """Whether a particle has a core in a shell, in words.
 
     Parameters
@@ -128,6 +129,8 @@ def structure_of(body: Body, core: FloatArray) -> Structure:
         The particle.
     core
         `(z, y, x)` denoised fraction of the core's phase.
+    noise
+        Standard deviation of the noise left in it.
     """
     values = core[body.inside & np.isfinite(core)]
     if values.size < LEAST_VOXELS or body.surface.is_empty:
@@ -138,7 +141,9 @@ def structure_of(body: Body, core: FloatArray) -> Structure:
         return "no core"
     if share > 1 - LEAST_SHARE:
         return "no shell"
-    return "core and shell" if values[above].mean() - values[~above].mean() > LEAST_CONTRAST else "no front"
+    # the two halves of pure noise differ by 1.6 standard deviations
+    least = max(LEAST_CONTRAST, _NOISE_CONTRAST * noise)
+    return "core and shell" if values[above].mean() - values[~above].mean() > least else "no front"
 
 
 def find_front(body: Body, core: FloatArray, *, smoothing_px: float, blur_px: float) -> Front:

@@ -55,7 +55,7 @@ def denoise_fraction(
     certain = np.where(measured, np.clip(sigma, 1e-6, _LARGEST_SIGMA), 1)
     weight = np.where(measured, certain**-2, 0).astype(np.float32)
     total = _smooth(weight, smoothing_px)
-    known = total > 1e-6 * weight.max(initial=0)
+    known = total > 0
     divisor = np.where(known, total, 1)
     first = _smooth(weight * value, smoothing_px) / divisor
     second = first + _smooth(weight * (value - first), smoothing_px) / divisor

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.floating[Any]]
 
-_LEAST_FILLED = 0.5  # share of a box inside the sample for it to count
+_LEAST_FILLED = 0.5  # weight of a box over that of a full one, for it to count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class BoxStatistics:
     """What the errors of the voxels, taken as independent, add to the variance between boxes."""
 
 
-def box_statistics(fraction: FloatArray, sigma: FloatArray, mask: NDArray[np.bool_], *, edge_px: int) -> BoxStatistics:
+def box_statistics(fraction: FloatArray, sigma: FloatArray, weights: FloatArray, *, edge_px: int) -> BoxStatistics:
     """Mean and variance of the composition between boxes.
 
     Parameters
@@ -38,28 +38,30 @@ def box_statistics(fraction: FloatArray, sigma: FloatArray, mask: NDArray[np.boo
         `(z, y, x)` fraction of a phase.
     sigma
         `(z, y, x)` its standard deviation.
-    mask
-        `(z, y, x)` True inside the sample.
+    weights
+        `(z, y, x)` edge step, for means over atoms instead of volume; NaN or 0 outside the sample.
     edge_px
-        Edge of the boxes, voxels. Boxes stand side by side from the first voxel; one counts where at least half of it
-        is sample.
+        Edge of the boxes, voxels. Boxes stand side by side from the first voxel; one counts where it holds at
+        least half of what a full one does.
 
     Returns
     -------
     BoxStatistics
     """
-    known = mask & np.isfinite(fraction) & np.isfinite(sigma)
-    count = _box_sums(known.astype(np.float64), edge_px)
-    used = count >= max(1.0, _LEAST_FILLED * edge_px**3)
+    known = np.isfinite(fraction) & np.isfinite(sigma) & (weights > 0)
+    weight = np.where(known, weights, 0).astype(np.float64)
+    whole = edge_px**3 * float(np.median(weight[known])) if known.any() else np.inf
+    filled = _box_sums(weight, edge_px)
+    used = filled >= _LEAST_FILLED * whole
     n = int(used.sum())
     if n == 0:
         nothing = float("nan")
         return BoxStatistics(
             edge_px=edge_px, boxes=0, mean=nothing, variance=nothing, variance_error=nothing, noise_variance=nothing
         )
-    filled = count[used]
-    means = _box_sums(np.where(known, fraction, 0), edge_px)[used] / filled
-    noise = float(np.mean(_box_sums(np.where(known, sigma, 0) ** 2, edge_px)[used] / filled**2))
+    filled = filled[used]
+    means = _box_sums(weight * np.where(known, fraction, 0), edge_px)[used] / filled
+    noise = float(np.mean(_box_sums((weight * np.where(known, sigma, 0)) ** 2, edge_px)[used] / filled**2))
     observed = float(means.var(ddof=1)) if n > 1 else float("nan")
     return BoxStatistics(
         edge_px=edge_px,
@@ -79,15 +81,15 @@ def _box_sums(volume: FloatArray, edge: int) -> FloatArray:
     return sums
 
 
-def autocorrelation(fraction: FloatArray, mask: NDArray[np.bool_], *, farthest_px: int) -> FloatArray:
+def autocorrelation(fraction: FloatArray, weights: FloatArray, *, farthest_px: int) -> FloatArray:
     """Correlation of the composition over a distance, along the axes.
 
     Parameters
     ----------
     fraction
         `(z, y, x)` fraction of a phase.
-    mask
-        `(z, y, x)` True inside the sample.
+    weights
+        `(z, y, x)` edge step; NaN or 0 outside the sample.
     farthest_px
         Longest distance, voxels.
 
@@ -97,9 +99,12 @@ def autocorrelation(fraction: FloatArray, mask: NDArray[np.bool_], *, farthest_p
     0 is what those over 1 and 2 extrapolate to, so that noise, which is a voxel's own, does not count. NaN where no
     pair is that far apart, everywhere where the composition does not vary.
     """
-    known = mask & np.isfinite(fraction)
-    deviation = np.where(known, fraction - fraction[known].mean(), 0.0) if known.any() else np.zeros(mask.shape)
-    covariance = np.array([_covariance(deviation, known, distance) for distance in range(1, farthest_px + 1)])
+    known = np.isfinite(fraction) & (weights > 0)
+    weight = np.where(known, weights, 0).astype(np.float64)
+    if not known.any():
+        return np.full(farthest_px + 1, np.nan)
+    deviation = weight * np.where(known, fraction - np.average(fraction[known], weights=weight[known]), 0.0)
+    covariance = np.array([_covariance(deviation, weight, distance) for distance in range(1, farthest_px + 1)])
     if len(covariance) < 2 or not np.isfinite(covariance[:2]).all():
         return np.full(farthest_px + 1, np.nan)
     own = float(2 * covariance[0] - covariance[1])
@@ -108,13 +113,13 @@ def autocorrelation(fraction: FloatArray, mask: NDArray[np.bool_], *, farthest_p
     return np.concatenate([[1.0], covariance / own])
 
 
-def _covariance(deviation: FloatArray, known: NDArray[np.bool_], distance: int) -> float:
-    products, pairs = 0.0, 0
+def _covariance(deviation: FloatArray, weight: FloatArray, distance: int) -> float:
+    products = pairs = 0.0
     for axis in range(3):
-        d, k = np.moveaxis(deviation, axis, 0), np.moveaxis(known, axis, 0)
-        products += float(np.sum(d[distance:] * d[:-distance], dtype=np.float64))
-        pairs += int(np.count_nonzero(k[distance:] & k[:-distance]))
-    return products / pairs if pairs else float("nan")
+        d, w = np.moveaxis(deviation, axis, 0), np.moveaxis(weight, axis, 0)
+        products += float(np.sum(d[distance:] * d[:-distance]))
+        pairs += float(np.sum(w[distance:] * w[:-distance]))
+    return products / pairs if pairs > 0 else float("nan")
 
 
 def correlation_length(correlation: FloatArray) -> float:

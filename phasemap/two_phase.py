@@ -180,7 +180,12 @@ def judge(body: Body, front: Front, maps: Maps, *, blur_px: float, seed: int = 0
     error = float(np.sqrt(binomial * CORRELATED_VOXELS / max(len(f), 1) + slack**2))
     near = np.abs(distance) < _EDGE_REACH * blur
     return TwoPhaseEvidence(
-        verdict=_verdict(observed - predicted, error, has_front=not front.surface.is_empty),
+        verdict=_verdict(
+            observed - predicted,
+            error,
+            most=_mixed_by_blur_and_noise(np.full(len(f), 0.5), s) - predicted,
+            has_front=not front.surface.is_empty,
+        ),
         observed=observed,
         predicted=predicted,
         excess=observed - predicted,
@@ -228,14 +233,18 @@ def _pure_level(values: FloatArray, ideal: float) -> float:
 
 
 def _mixed_by_blur_and_noise(true: FloatArray, sigma: FloatArray) -> float:
+    if len(true) == 0:
+        return float("nan")
     low, high = MIXED_RANGE
     return float(np.mean(norm.cdf((high - true) / sigma) - norm.cdf((low - true) / sigma)))
 
 
-def _verdict(excess: float, error: float, *, has_front: bool) -> Verdict:
-    if not error <= _LARGEST_ERROR:
+def _verdict(excess: float, error: float, *, most: float, has_front: bool) -> Verdict:
+    """Verdict by the excess; `most` is that of a particle of one half throughout."""
+    needed = max(_SIGNIFICANT * error, _LEAST_EXCESS)
+    if not (error <= _LARGEST_ERROR and most > needed):
         return "undecided"
-    if excess > _SIGNIFICANT * error and excess > _LEAST_EXCESS:
+    if excess > needed:
         return "solid solution or fine mixture"
     return "two phases" if has_front else "one phase"
 

@@ -1,0 +1,269 @@
+"""All that is measured of one particle, in voxels; tables turn it into um."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from xanesmap.phasemap.core_shell import (
+    Body,
+    Evenness,
+    Front,
+    Structure,
+    ThicknessSummary,
+    body_of,
+    core_at_surface,
+    evenness,
+    find_front,
+    shell_thickness,
+    structure_of,
+    summarise_thickness,
+)
+from xanesmap.phasemap.denoising import denoise_fraction, noise_gain
+from xanesmap.phasemap.depth_profile import DepthProfile, depth_profile
+from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, VOXEL_DEVIATION
+from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, isotropic_null
+from xanesmap.phasemap.surface import vertex_areas
+from xanesmap.phasemap.surface_distance import depth_below
+from xanesmap.phasemap.two_phase import Maps, TwoPhaseEvidence, judge
+
+FloatArray = NDArray[np.floating[Any]]
+
+POSITION_ERROR_PX = 0.1
+"""Standard error of the position of a surface drawn from voxels, measured on bodies of known shape."""
+MARGIN_PX = 4
+"""Voxels around a particle that belong to its crop."""
+
+_EXACT_DEPTHS = 300_000  # voxels up to which depth is counted from the mesh, beyond from the voxels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Crop:
+    """The maps around one particle, all `(z, y, x)`.
+
+    Attributes
+    ----------
+    number
+        Of the particle.
+    origin
+        Index of the first voxel.
+    solid
+        True in the particle's own voxels.
+    pores
+        True in its closed pores.
+    labels
+        Phase labels.
+    maps
+        Fraction of the core's phase, its sigma, residual.
+    first_fraction
+        Fraction of the first phase.
+    amount, amount_sigma
+        Edge step and its standard deviation, 1/um.
+    """
+
+    number: int
+    origin: tuple[int, int, int]
+    solid: NDArray[np.bool_]
+    pores: NDArray[np.bool_]
+    labels: NDArray[np.uint8]
+    maps: Maps
+    first_fraction: FloatArray
+    amount: FloatArray
+    amount_sigma: FloatArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Settings:
+    """How particles are measured.
+
+    Attributes
+    ----------
+    measurement
+        Smoothing and blur, voxels.
+    directions
+        `(axis, 3)` unit vectors.
+    null_draws
+        Evenly shrunk cores; 0 for none.
+    mixed_label
+        Number of the label mixed.
+    """
+
+    measurement: Measurement
+    directions: FloatArray
+    null_draws: int
+    mixed_label: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """What a particle consists of."""
+
+    core: float
+    """Mean fraction of the core's phase, of its atoms."""
+    first: float
+    """Mean fraction of the first phase, of its atoms."""
+    error: float
+    """Standard error of both, from the noise of the voxels; eight neighbours count as one value, for they share it."""
+    amount: float
+    """Sum of the edge step over the voxels, 1/um."""
+    amount_error: float
+    """Its standard error, 1/um."""
+    core_share: float
+    """Share of the volume in which the core's phase holds more than half."""
+    mixed_share: float
+    """Share of the volume that is labelled mixed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CoreShell:
+    """Core and shell of a particle that has both; lengths in voxels."""
+
+    thickness: FloatArray
+    """(vertex,) of the particle's surface."""
+    summary: ThicknessSummary
+    thickness_error: float
+    """Standard error of the thickness at one place."""
+    offset: FloatArray
+    """(3,) from the centroid of the particle to that of the core, z, y, x."""
+    exposed_area: float
+    """Of the core at the surface of the particle."""
+    evenness: Evenness
+    null: dict[str, Interval]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParticleMeasures:
+    """All numbers of one particle; lengths in voxels."""
+
+    number: int
+    origin: tuple[int, int, int]
+    body: Body
+    voxels: int
+    pore_voxels: int
+    structure: Structure
+    composition: Composition
+    front: Front
+    core_shell: CoreShell | None
+    evidence: TwoPhaseEvidence
+    profile: DepthProfile
+    even_profile: FloatArray
+    """(bin,) fraction of an evenly shrunk core of the same volume; NaN without core."""
+    surface_fraction: FloatArray
+    """(vertex,) fraction of the core's phase just below the surface."""
+
+
+def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
+    """Measure one particle.
+
+    Parameters
+    ----------
+    crop
+        The maps around it, with `MARGIN_PX` voxels to every side where the volume has them.
+    settings
+        How.
+    """
+    how = settings.measurement
+    core = denoise_fraction(crop.maps.fraction, crop.maps.sigma, crop.solid, smoothing_px=how.smoothing_px)
+    body = body_of(crop.solid | crop.pores)
+    own_sigma = crop.maps.sigma[crop.solid & np.isfinite(crop.maps.sigma)]
+    noise = float(np.median(own_sigma)) * noise_gain(how.smoothing_px) if own_sigma.size else 0.0
+    structure = structure_of(body, core, noise=noise)
+    shown = core if structure == "core and shell" else np.zeros_like(core)
+    front = find_front(body, shown, smoothing_px=how.smoothing_px, blur_px=how.blur_px)
+    if structure == "core and shell" and front.surface.is_empty:
+        structure = "no front"
+    has_core = structure == "core and shell"
+    own = Maps(
+        fraction=np.where(crop.solid, crop.maps.fraction, np.nan), sigma=crop.maps.sigma, residual=crop.maps.residual
+    )
+    composition = _composition(crop, core, settings.mixed_label)
+    profile, even = _profiles(crop, body, share=composition.core_share if has_core else None, blur_px=how.blur_px)
+    return ParticleMeasures(
+        number=crop.number,
+        origin=crop.origin,
+        body=body,
+        voxels=int(crop.solid.sum()),
+        pore_voxels=int(crop.pores.sum()),
+        structure=structure,
+        composition=composition,
+        front=front,
+        core_shell=_core_shell(body, front, core, crop, settings) if has_core else None,
+        evidence=judge(body, front, own, blur_px=how.blur_px),
+        profile=profile,
+        even_profile=even,
+        surface_fraction=core_at_surface(body, core) if np.isfinite(core).any() else np.zeros(0),
+    )
+
+
+def _composition(crop: Crop, core: FloatArray, mixed_label: int) -> Composition:
+    known = _measured(crop)
+    weights = np.maximum(crop.amount[known].astype(np.float64), 0)
+    total = float(weights.sum())
+    share = weights / total if total > 0 else np.full(len(weights), np.nan)
+    noise = share * np.nan_to_num(crop.maps.sigma[known])
+    above = core[crop.solid & np.isfinite(core)] > 0.5
+    return Composition(
+        core=float(share @ crop.maps.fraction[known]) if total > 0 else float("nan"),
+        first=float(share @ crop.first_fraction[known]) if total > 0 else float("nan"),
+        error=float(np.sqrt(CORRELATED_VOXELS * np.sum(noise**2))) if total > 0 else float("nan"),
+        amount=float(np.nansum(crop.amount[crop.solid], dtype=np.float64)),
+        amount_error=float(np.sqrt(CORRELATED_VOXELS * np.nansum(crop.amount_sigma[crop.solid].astype(float) ** 2))),
+        core_share=float(above.mean()) if above.size else float("nan"),
+        mixed_share=float(np.mean(crop.labels[crop.solid] == mixed_label)),
+    )
+
+
+def _measured(crop: Crop) -> NDArray[np.bool_]:
+    maps = (crop.maps.fraction, crop.first_fraction, crop.amount)
+    known: NDArray[np.bool_] = crop.solid & np.all([np.isfinite(one) for one in maps], axis=0)
+    return known
+
+
+def _profiles(crop: Crop, body: Body, *, share: float | None, blur_px: float) -> tuple[DepthProfile, FloatArray]:
+    """Fraction against depth, and that of an evenly shrunk core."""
+    known = _measured(crop)
+    points = np.argwhere(known)
+    if len(points) <= _EXACT_DEPTHS and not body.surface.is_empty:
+        depth = np.maximum(depth_below(points.astype(np.float64), body.surface), 0)
+    else:
+        depth = distance_transform_edt(np.pad(body.inside, 1))[1:-1, 1:-1, 1:-1][known] - 0.5
+    edges = np.arange(0.0, np.ceil(depth.max(initial=0.0)) + 2)
+    weights, values = crop.amount[known].astype(np.float64), crop.maps.fraction[known].astype(np.float64)
+    profile = depth_profile(points, depth, values, weights, edges=edges)
+    if share is None:
+        return profile, np.full(len(edges) - 1, np.nan)
+    even = even_core(body, core_share=share, blur_px=blur_px)[known].astype(np.float64)
+    return profile, depth_profile(points, depth, even, weights, edges=edges).mean
+
+
+def _core_shell(body: Body, front: Front, core: FloatArray, crop: Crop, settings: Settings) -> CoreShell:
+    how = settings.measurement
+    thickness = shell_thickness(body, front, core)
+    above = body.inside & (core > 0.5)
+    share = float(above.sum() / body.inside.sum())
+    sigma = np.where(crop.solid, crop.maps.sigma, np.nan)
+    null = (
+        isotropic_null(body, sigma, core_share=share, measurement=how, draws=settings.null_draws, seed=crop.number)
+        if settings.null_draws >= 2
+        else {}
+    )
+    exposed = core_at_surface(body, core) > 0.5
+    return CoreShell(
+        thickness=thickness,
+        summary=summarise_thickness(body, thickness, directions=settings.directions),
+        thickness_error=float(np.hypot(POSITION_ERROR_PX, _front_error(sigma, how))),
+        offset=np.argwhere(above).mean(axis=0) - body.axes.centroid,
+        exposed_area=float(vertex_areas(body.surface)[exposed].sum()),
+        evenness=evenness(body, front, core),
+        null=null,
+    )
+
+
+def _front_error(sigma: FloatArray, how: Measurement) -> float:
+    """Error of the place of the front: that of the denoised fraction over the slope of the blurred edge."""
+    edge = np.sqrt(how.blur_px**2 + VOXEL_DEVIATION**2 + how.smoothing_px**2)
+    return float(np.nanmedian(sigma) * noise_gain(how.smoothing_px) * edge * np.sqrt(2 * np.pi))
