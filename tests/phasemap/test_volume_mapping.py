@@ -13,9 +13,10 @@ PIXEL_NM = 40.0
 MAPS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
 
 
-def mapped(source, out, *, unit="1/um", pixel_size_nm=PIXEL_NM, spectra=None, **settings):
+def mapped(source, out, *, unit="1/um", pixel_size_nm=PIXEL_NM, **settings):
+    """Map volumes whose energies are on the scale of the references, and known to be."""
     reconstruct = {"pixel_size_nm": pixel_size_nm, "volume_unit": unit}
-    return map_phases(source, out=out, reconstruct=reconstruct, spectra=spectra or {}, **settings)
+    return map_phases(source, out=out, reconstruct=reconstruct, spectra={"energy_offset_ev": 0.0}, **settings)
 
 
 CASES = {
