@@ -145,11 +145,15 @@ def test_correlation_of_the_halves_tells_that_with_the_truth():
             true += attenuation_per_um(phase, energy) * occupancy[rows]
     between = fourier_shell_correlation(*halves, voxel_um=PIXEL_UM)
     with_truth = fourier_shell_correlation(halves.mean(axis=0), true, voxel_um=PIXEL_UM)
-    shared = np.maximum(between.correlation, 0)
+    shared = np.maximum(between.correlation, 1e-3)
     # Rosenthal and Henderson, J. Mol. Biol. 333, 721 (2003), equation 6: the whole data have twice the signal to noise
     expected = np.sqrt(2 * shared / (1 + shared))
     resolved = between.frequency_per_um < 1 / between.resolution_um
-    np.testing.assert_allclose(with_truth.correlation[resolved], expected[resolved], atol=0.08)
+    # three standard errors of the halves' correlation, 0.6 of the voxels being independent under the window, and what
+    # rays and angles too few to resolve everything share
+    error = (1 - shared**2) / np.sqrt(0.6 * between.n_voxels) / ((1 + shared) ** 2 * expected)
+    difference = np.abs(with_truth.correlation - expected)
+    np.testing.assert_array_less(difference[resolved], (3 * error + 0.03)[resolved])
     assert 2 * PIXEL_UM < between.resolution_um < 4 * PIXEL_UM
 
 
