@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.config import RunConfig
+from xanesmap.phasemap.energy_scale import find_energy_scale, sample_on_scale
 from xanesmap.reconstruct.alignment_state import SpectraOfProfiles
 from xanesmap.reconstruct.scan import Scan
 from xanesmap.spectra.background import background_columns
-from xanesmap.spectra.reference import Reference, sample_references
+from xanesmap.spectra.reference import Reference
 from xanesmap.spectra.tied_background import tie_background
 
 FloatArray = NDArray[np.floating[Any]]
@@ -41,10 +42,11 @@ def spectra_source(scan: Scan, references: list[Reference], config: RunConfig) -
 def _tied_references(
     profiles: NDArray[np.float64], scan: Scan, references: list[Reference], config: RunConfig
 ) -> NDArray[np.float64]:
-    energies = scan.energies_ev
-    sampled = sample_references(references, energies, energy_offset_ev=config.spectra.energy_offset_ev)
+    energies, total = scan.energies_ev, profiles.sum(axis=1)
+    scale = find_energy_scale(energies, references, config.spectra, total=total)
+    sampled = sample_on_scale(references, scale)
     background = background_columns(energies, kind=config.spectra.background)
-    return tie_background(profiles.sum(axis=1), sampled, background).T
+    return tie_background(total, sampled, background).T
 
 
 def components_of_rows(profiles: NDArray[np.float64]) -> NDArray[np.float64]:

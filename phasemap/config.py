@@ -18,6 +18,7 @@ from xanesmap.reconstruct.stripes import StripeMethod
 from xanesmap.reconstruct.volume_units import VolumeUnit
 from xanesmap.spectra.background import Background
 from xanesmap.spectra.combination import Constraint
+from xanesmap.spectra.edge_normalisation import Normalisation, PostEdge
 
 BUNDLED = "bundled"
 """Source of a reference that means the analytic model shipped with the program."""
@@ -106,12 +107,26 @@ class AlignConfig(_Config):
 class SpectraConfig(_Config):
     """From attenuation to phase amounts."""
 
-    references: Annotated[dict[PhaseName, str], Field(min_length=1, max_length=5)] = Field(
+    references: Annotated[dict[PhaseName, str], Field(min_length=1, max_length=12)] = Field(
         default_factory=lambda: {"LiFePO4": BUNDLED, "FePO4": BUNDLED}
     )
     """Phase name to reference file (`lib.nor:column` picks a column), or `bundled` for LiFePO4 and FePO4."""
-    energy_offset_ev: Annotated[float, Field(ge=-50, le=50)] = 0.0
-    """Added to the recorded energies to put them on the references' scale, eV."""
+    energy_offset_ev: Annotated[float, Field(ge=-50, le=50)] | Literal["fit", "fit-drift"] = "fit"
+    """Added to the recorded energies to put them on the references' scale, eV; `fit` finds it from the summed spectrum,
+    `fit-drift` with a linear drift during the scan."""
+    foil: str | None = None
+    """Spectrum of a metal foil from the same session; its first inflection sets the offset in place of a fit."""
+    normalisation: Normalisation = "none"
+    """What is subtracted from every spectrum before the fit, in place of a background: nothing, the mean of the
+    pre-edge (`constant`), that with the slope of the summed spectrum (`global-slope`), or a `line` per voxel."""
+    post_edge: PostEdge = "none"
+    """`line` levels what is above the edge."""
+    pre_edge_ev: tuple[float, float] | None = None
+    """Window of the pre-edge, eV; up to 10 eV before the edge of the element when not given."""
+    post_edge_ev: tuple[float, float] | None = None
+    """Window of the post-edge, eV; from 45 eV after the edge when not given."""
+    bad_energies: Literal["keep", "reject"] = "keep"
+    """`reject` leaves out energies at which the summed spectrum does not fit."""
     background: Background = "victoreen"
     """Attenuation that belongs to no phase: `victoreen` falls as the third power of energy."""
     constraint: Constraint = "free"
@@ -239,7 +254,9 @@ def _from_folder(values: dict[str, Any], folder: Path) -> dict[str, Any]:
         resolved["out"] = str(folder / values["out"])
     if "file" in (align := values.get("align", {})):
         resolved["align"] = {**align, "file": str(folder / align["file"])}
-    if "references" in (spectra := values.get("spectra", {})):
+    if "foil" in (spectra := values.get("spectra", {})):
+        resolved["spectra"] = {**spectra, "foil": str(folder / spectra["foil"])}
+    if "references" in (spectra := resolved.get("spectra", {})):
         placed = {name: _reference_from(source, folder) for name, source in spectra["references"].items()}
         resolved["spectra"] = {**spectra, "references": placed}
     return resolved

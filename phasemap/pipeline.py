@@ -126,7 +126,7 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
         threshold = finish_maps(writer, config.phasemap, progress=progress)
         warnings = [
             *warnings_before(scan, config),
-            *warnings_after(job, threshold=threshold, n_bad=repaired["bad_values"]),
+            *warnings_after(job, config, threshold=threshold, n_bad=repaired["bad_values"]),
         ]
         found = {"warnings": warnings, "mask_threshold_per_um": threshold, "repaired": repaired}
         progress("Write result", 0, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,16 +12,20 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.alignment_choice import choose_alignment
 from xanesmap.phasemap.config import BUNDLED, RunConfig
+from xanesmap.phasemap.energy_scale import find_energy_scale, scale_facts
+from xanesmap.phasemap.fit_model import fit_facts, fit_model, notes_of_model
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.provenance import provenance
 from xanesmap.phasemap.slab import SlabJob, plan_noise_of_scan
 from xanesmap.phasemap.survey import survey_scan
+from xanesmap.phasemap.total_spectrum import total_spectrum
 from xanesmap.reconstruct.displacement import Alignment
 from xanesmap.reconstruct.engines import Engine, make_engine
 from xanesmap.reconstruct.scan import Scan
-from xanesmap.spectra.background import background_columns
-from xanesmap.spectra.combination import CombinationModel, make_model
-from xanesmap.spectra.reference import Reference, bundled_reference, load_reference, sample_references
+from xanesmap.spectra.combination import CombinationModel
+from xanesmap.spectra.reference import Reference, bundled_reference, load_reference
+
+FloatArray = NDArray[np.floating[Any]]
 
 # A change of magnification that moves the rim of the field by more than this blurs chemistry.
 _MAGNIFICATION_PX = 0.25
@@ -55,7 +61,7 @@ def combination_model(
     references
         Reference spectra.
     config
-        Energy offset and background.
+        Energy offset (that to be fitted is not known yet and taken as zero), background and normalisation.
     noise
         `(energy,)` standard deviation of each energy; equal weights when not given.
 
@@ -66,10 +72,7 @@ def combination_model(
     FitError
         References that cannot be told apart at these energies.
     """
-    energies = scan.energies_ev
-    sampled = sample_references(references, energies, energy_offset_ev=config.spectra.energy_offset_ev)
-    background = background_columns(energies, kind=config.spectra.background)
-    return make_model(sampled, background, noise=noise, names=[reference.name for reference in references])
+    return fit_model(scan.energies_ev, references, config.spectra, noise=noise)
 
 
 def pixel_size_um(scan: Scan, config: RunConfig) -> float:
@@ -119,17 +122,16 @@ def prepare_job(
         Frames that cannot be used; names the file.
     """
     settings = config.reconstruct
-    equally_weighted = combination_model(scan, references, config)
     choice = choose_alignment(scan, references, config, progress=progress)
     survey = survey_scan(
         scan,
-        unmixing=equally_weighted.solver[: equally_weighted.n_phases],
+        unmixing=partial(_unmixing, scan, references, config),
         centre_px=settings.centre_px if choice.alignment is None else (scan.n_columns - 1) / 2,
         zinger_sigma=settings.zinger_sigma,
         memory_bytes=config.memory_budget,
         progress=progress,
     )
-    return SlabJob(
+    job = SlabJob(
         scan=scan,
         survey=survey,
         engine=engine,
@@ -143,6 +145,23 @@ def prepare_job(
         alignment=choice.alignment,
         notes=choice.notes,
     )
+    return _on_scale_of_references(job, references, config)
+
+
+def _unmixing(scan: Scan, references: list[Reference], config: RunConfig, total: FloatArray) -> FloatArray:
+    """`(phase, energy)` matrix from a spectrum to phase amounts, the energy scale taken from the total spectrum."""
+    scale = find_energy_scale(scan.energies_ev, references, config.spectra, total=total)
+    model = fit_model(scan.energies_ev, references, config.spectra, scale=scale, total=total)
+    return model.solver[: model.n_phases]
+
+
+def _on_scale_of_references(job: SlabJob, references: list[Reference], config: RunConfig) -> SlabJob:
+    """The job with its energies put on the scale of the references, by the total spectrum of the frames as used."""
+    energies, total = job.scan.energies_ev, total_spectrum(job)
+    scale = find_energy_scale(energies, references, config.spectra, total=total)
+    noise = np.sqrt(job.survey.variances)
+    model = fit_model(energies, references, config.spectra, scale=scale, noise=noise, total=total)
+    return replace(job, model=model, scale=scale)
 
 
 def engine_of(config: RunConfig, *, threads: int) -> Engine:
@@ -161,22 +180,17 @@ def facts_before(scan: Scan, references: list[Reference], engine: Engine, config
     )
     return {
         **facts,
-        "energy_offset_ev": config.spectra.energy_offset_ev,
         "label_threshold": config.phasemap.pure_threshold,
     }
 
 
 def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
-    """What the survey found, and the columns of the fit."""
-    n_background = len(job.model.background)
-    names = [
-        *(reference.name for reference in references),
-        *(f"background {i + 1}" for i in range(n_background)),
-    ]
+    """What the survey found, the energy scale, and the columns of the fit."""
     return {
         **(_recorded_geometry(job) if job.alignment is None else aligned_geometry(job.alignment)),
         "detector_gain_adu_per_photon": [energy.noise.gain for energy in job.survey.energies],
-        "fit": {"columns": names, "design": job.model.design, "weights": job.model.weights},
+        **({} if job.scale is None else scale_facts(job.scale)),
+        "fit": fit_facts(job.model, references),
     }
 
 
@@ -210,8 +224,9 @@ def warnings_of_references(config: RunConfig) -> list[str]:
     if not bundled:
         return []
     return [
-        f"Bundled analytic references were used for {' and '.join(bundled)}. An energy offset of 1 eV between "
-        "scan and references changes the LiFePO4 fraction by 0.13: check it with a foil, and give --energy-offset."
+        f"Bundled analytic references were used for {' and '.join(bundled)}. Where the sample differs from them, the "
+        "difference can pass for an energy offset, of which 1 eV changes the LiFePO4 fraction by 0.13: use references "
+        "of your own, and check the offset with a foil."
     ]
 
 
@@ -220,9 +235,11 @@ def warnings_before(scan: Scan, config: RunConfig) -> list[str]:
     return [*scan.notes, *warnings_of_references(config)]
 
 
-def warnings_after(job: SlabJob, *, threshold: float | None, n_bad: int) -> list[str]:
+def warnings_after(job: SlabJob, config: RunConfig, *, threshold: float | None, n_bad: int) -> list[str]:
     """What a user should know about the outcome, one sentence each."""
-    warnings = [*job.notes, *job.survey.notes]
+    warnings = [*job.notes, *job.survey.notes, *notes_of_model(job.scan.energies_ev, job.model, config.spectra)]
+    if job.scale is not None:
+        warnings.extend(job.scale.notes)
     if job.alignment is None:
         warnings.extend(_change_of_magnification(job.scan))
     if threshold is None:

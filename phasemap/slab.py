@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.energy_scale import EnergyScale
 from xanesmap.phasemap.slab_frames import FrameCorrection, SlabFrames, aligned_frames, recorded_frames
 from xanesmap.phasemap.survey import Survey
 from xanesmap.phasemap.voxel_fit import covariances_of_noise, fit_slab
@@ -57,6 +58,8 @@ class SlabJob:
         Where every frame lies; None: where it was recorded.
     notes
         How the alignment came about, one sentence each.
+    scale
+        Energies on the scale of the references; None before the total spectrum is known.
     """
 
     scan: Scan
@@ -71,6 +74,7 @@ class SlabJob:
     stripes: StripeMethod
     alignment: Alignment | None = None
     notes: tuple[str, ...] = ()
+    scale: EnergyScale | None = None
 
     def angles_rad(self, index: int) -> NDArray[np.float64]:
         """`(angle,)` angles, radians, of the frames of an energy that are used."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +15,7 @@ from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.noise import DetectorNoise, estimate_noise, estimate_noise_from_projections
 from xanesmap.reconstruct.relative_centre import find_centres
 from xanesmap.reconstruct.scan import FloatArray, Frames, Scan, Tomogram
+from xanesmap.reconstruct.total_contrast import total_contrast
 
 # Detector rows looked at, in bands spread over the detector: enough mass for a centre to a few hundredths of a pixel,
 # little to read of a large scan.
@@ -49,12 +51,26 @@ class EnergySurvey:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Survey:
-    """What the energies of a scan showed, in order of energy."""
+    """What the energies of a scan showed, in order of energy.
+
+    Parameters
+    ----------
+    energies
+        Each energy.
+    totals
+        `(energy,)` relative attenuation of everything in the beam (`total_contrast`).
+    doubts
+        What looks wrong, one sentence each.
+    middle_row
+        Detector row in the middle of the mass.
+    """
 
     energies: tuple[EnergySurvey, ...]
+    totals: NDArray[np.float64]
     doubts: tuple[str, ...] = ()
+    middle_row: float = 0.0
 
     @property
     def centres_px(self) -> NDArray[np.float64]:
@@ -85,7 +101,7 @@ class _Look:
 def survey_scan(
     scan: Scan,
     *,
-    unmixing: FloatArray,
+    unmixing: Callable[[FloatArray], FloatArray],
     centre_px: float | None,
     zinger_sigma: float | None,
     memory_bytes: int,
@@ -98,7 +114,8 @@ def survey_scan(
     scan
         The scan.
     unmixing
-        `(phase, energy)` matrix from a spectrum to phase amounts, for the rotation centres.
+        Function that gives the `(phase, energy)` matrix from a spectrum to phase amounts, for the rotation centres,
+        from the `(energy,)` total attenuation.
     centre_px
         Rotation centre given by the user, for all energies; None to find each.
     zinger_sigma
@@ -118,7 +135,8 @@ def survey_scan(
     for index, tomogram in enumerate(scan.tomograms):
         looks.append(_look(tomogram, bands, zinger_sigma=zinger_sigma))
         progress("Centre and noise", index + 1, len(scan.tomograms))
-    centres = [given_centre(centre_px)] * len(looks) if centre_px is not None else _find(scan, looks, unmixing)
+    totals = total_contrast([look.values for look in looks])
+    centres = [given_centre(centre_px)] * len(looks) if centre_px is not None else _find(scan, looks, unmixing(totals))
     found = [
         EnergySurvey(
             noise=look.noise,
@@ -128,7 +146,15 @@ def survey_scan(
         )
         for look, centre in zip(looks, centres, strict=True)
     ]
-    return Survey(energies=tuple(found), doubts=_doubts(centres))
+    middle = _middle_row(looks, bands)
+    return Survey(energies=tuple(found), totals=totals, doubts=_doubts(centres), middle_row=middle)
+
+
+def _middle_row(looks: list[_Look], bands: list[tuple[int, int]]) -> float:
+    """Detector row in the middle of the mass of the rows looked at."""
+    rows = np.concatenate([np.arange(start, stop) for start, stop in bands])
+    mass = np.maximum(sum(look.values.mean(axis=(0, 2), dtype=np.float64) for look in looks), 0)
+    return float(np.average(rows, weights=mass)) if mass.sum() > 0 else float(rows.mean())
 
 
 def _find(scan: Scan, looks: list[_Look], unmixing: FloatArray) -> list[CentreEstimate]:

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import RunConfig
 from xanesmap.phasemap.destination import check_destination
+from xanesmap.phasemap.energy_scale import EnergyScale, find_energy_scale, scale_facts
 from xanesmap.phasemap.finishing import finish_maps
+from xanesmap.phasemap.fit_model import fit_facts, fit_model
 from xanesmap.phasemap.noise_maps import NOISE_GROUP
 from xanesmap.phasemap.plausible_amount import doubt_about_amount
 from xanesmap.phasemap.preparation import load_references, warnings_of_references
@@ -34,9 +36,9 @@ from xanesmap.phasemap.store import ResultWriter
 from xanesmap.phasemap.volume_input import VolumeInput, open_volume_input
 from xanesmap.phasemap.volume_memory import volume_slab_size
 from xanesmap.phasemap.voxel_fit import covariances_of_noise, fit_slab
-from xanesmap.spectra.background import background_columns
-from xanesmap.spectra.combination import CombinationModel, Constraint, make_model
-from xanesmap.spectra.reference import Reference, sample_references
+from xanesmap.reconstruct.total_contrast import total_contrast
+from xanesmap.spectra.combination import CombinationModel, Constraint
+from xanesmap.spectra.reference import Reference
 
 ErrorSource = Literal["counting statistics", "residuals"]
 
@@ -96,7 +98,8 @@ def map_volumes(
     _require_other_place(config.out_path, given)
     check_destination(config.out_path, overwrite=config.overwrite)
     loaded = load_references(config) if references is None else list(references)
-    equally_weighted = _model(given, loaded, config)
+    scale = find_energy_scale(given.series.energies_ev, loaded, config.spectra, total=_total(given, config))
+    equally_weighted = _model(given, loaded, config, scale)
     if given.noise is None:
         degrees_of_freedom(equally_weighted)
     threads = config.threads or os.cpu_count() or 1
@@ -117,7 +120,7 @@ def map_volumes(
     weights = given.weights if given.weights is not None else _look(given, equally_weighted, progress=progress)
     job = VolumeJob(
         given=given,
-        model=_model(given, loaded, config, noise=1 / np.sqrt(weights)),
+        model=_model(given, loaded, config, scale, noise=1 / np.sqrt(weights)),
         constraint=config.spectra.constraint,
         errors="residuals" if given.noise is None else "counting statistics",
     )
@@ -128,8 +131,15 @@ def map_volumes(
         threshold = finish_maps(writer, config.phasemap, progress=progress)
         progress("Write result", 0, 1)
         found = _notes(job, missing=missing, threshold=threshold)
-        warnings = [*given.notes, *warnings_of_references(config), *found]
-        writer.finish({**_facts_of_job(job, loaded), "mask_threshold_per_um": threshold, "warnings": warnings})
+        warnings = [*given.notes, *warnings_of_references(config), *scale.notes, *found]
+        writer.finish(
+            {
+                **_facts_of_job(job, loaded),
+                **scale_facts(scale),
+                "mask_threshold_per_um": threshold,
+                "warnings": warnings,
+            }
+        )
         progress("Write result", 1, 1)
     return open_result(config.out_path)
 
@@ -151,19 +161,31 @@ def _model(
     given: VolumeInput,
     references: Sequence[Reference],
     config: RunConfig,
+    scale: EnergyScale,
     *,
     noise: NDArray[np.floating[Any]] | None = None,
 ) -> CombinationModel:
-    energies = given.series.energies_ev
-    sampled = sample_references(references, energies, energy_offset_ev=config.spectra.energy_offset_ev)
-    background = background_columns(energies, kind=config.spectra.background)
-    return make_model(sampled, background, noise=noise, names=[reference.name for reference in references])
+    total = _total(given, config)
+    return fit_model(given.series.energies_ev, references, config.spectra, scale=scale, noise=noise, total=total)
+
+
+def _total(given: VolumeInput, config: RunConfig) -> NDArray[np.float64] | None:
+    """`(energy,)` relative attenuation of some slices; None where nothing asks for it."""
+    settings = config.spectra
+    fitted = isinstance(settings.energy_offset_ev, str) and settings.foil is None
+    if not (fitted or settings.normalisation == "global-slope" or settings.bad_energies == "reject"):
+        return None
+    looked = np.concatenate([given.read(row, row + 1) for row in _chosen_slices(given)], axis=1)
+    return total_contrast(np.where(np.isfinite(looked).all(axis=0), looked, np.float32(0)))
+
+
+def _chosen_slices(given: VolumeInput) -> list[int]:
+    return sorted(set(np.linspace(0, given.series.shape[1] - 1, _LOOK_SLICES + 2)[1:-1].astype(int).tolist()))
 
 
 def _look(given: VolumeInput, model: CombinationModel, *, progress: Progress) -> NDArray[np.float64]:
     """`(energy,)` weights that are inverse to the variances of the energies, from some slices."""
-    n_slices = given.series.shape[1]
-    chosen = sorted(set(np.linspace(0, n_slices - 1, _LOOK_SLICES + 2)[1:-1].astype(int).tolist()))
+    chosen = _chosen_slices(given)
     moments = np.zeros((len(model.weights),) * 2)
     for index, row in enumerate(chosen):
         moments += second_moments(given.read(row, row + 1))
@@ -201,17 +223,14 @@ def _facts_before(given: VolumeInput, references: Sequence[Reference], config: R
         config, given.files, engine_name=engine["name"], engine_version=engine["version"], references=references
     )
     facts |= {
-        "energy_offset_ev": config.spectra.energy_offset_ev,
         "label_threshold": config.phasemap.pure_threshold,
     }
     return facts | ({"made_from": dict(given.origin)} if given.origin else {})
 
 
 def _facts_of_job(job: VolumeJob, references: Sequence[Reference]) -> dict[str, Any]:
-    background = (f"background {i + 1}" for i in range(len(job.model.background)))
-    names = [*(reference.name for reference in references), *background]
     return {
-        "fit": {"columns": names, "design": job.model.design, "weights": job.model.weights},
+        "fit": fit_facts(job.model, references),
         "fraction_sigma_from": job.errors,
     }
 

@@ -21,8 +21,9 @@ Drift = Literal["none", "linear"]
 
 SEARCH_EV: Final = 5.0
 """Offsets looked at, to either side: monochromators are off by 1.4 to 2.9 eV between beamtimes (FXI, 2019-2020)."""
-LARGEST_SIGMA_EV: Final = 0.1
-"""Above this standard error an offset is not taken as known: 0.1 eV changes a LiFePO4 fraction by 0.013."""
+LARGEST_SIGMA_EV: Final = 0.03
+"""Above this standard error (0.004 in a LiFePO4 fraction) an offset that may be zero is not taken as known: a scan that
+is right already must not be harmed."""
 
 _GRID_EV: Final = 0.25
 _MARGIN_EV: Final = 0.5
@@ -145,7 +146,7 @@ def fit_energy_offset(
     -------
     The offset within 5 eV of 0 that describes the spectra best. Energies that leave a reference's range are not used.
     `doubt` says where the result is no measurement: too few energies, no edge, a minimum at the end of the range or a
-    second one as good, a standard error above 0.1 eV and a fifth of the offset.
+    second one as good, a standard error above 0.03 eV and a fifth of the offset.
 
     Raises
     ------

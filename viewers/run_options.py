@@ -31,8 +31,11 @@ Out = Annotated[str | None, typer.Option("--out", help="Result folder, ending in
 Memory = Annotated[str | None, typer.Option("--memory", help="Memory the run may use, such as 4GB.")]
 KeepMu = Annotated[bool | None, typer.Option("--keep-mu/--no-keep-mu", help="Keep the attenuation at every energy.")]
 EnergyOffset = Annotated[
-    float | None,
-    typer.Option("--energy-offset", help="Added to the recorded energies, eV, to meet the references' scale."),
+    str | None,
+    typer.Option(
+        "--energy-offset",
+        help="Added to the recorded energies, eV, to meet the references' scale; or fit (default), fit-drift.",
+    ),
 ]
 Background = Annotated[str | None, typer.Option("--background", help="none, constant, linear or victoreen.")]
 Constraint = Annotated[str | None, typer.Option("--constraint", help="free, non-negative or sum-to-one.")]
@@ -82,7 +85,7 @@ def configuration(scan: list[str], flags: Mapping[str, Any]) -> RunConfig:
 def spectra_settings(
     *,
     reference: list[str] | None,
-    energy_offset: float | None,
+    energy_offset: str | None,
     background: str | None = None,
     constraint: str | None = None,
 ) -> dict[str, Any]:

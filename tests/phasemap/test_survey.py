@@ -16,7 +16,7 @@ def survey(folder, *, centre_px=None, memory_bytes=10**9, progress=no_progress):
     model = combination_model(scan, load_references(config), config)
     return survey_scan(
         scan,
-        unmixing=model.solver[:2],
+        unmixing=lambda total: model.solver[:2],
         centre_px=centre_px,
         zinger_sigma=8.0,
         memory_bytes=memory_bytes,

@@ -1,0 +1,238 @@
+"""The energy scale of a run: the recorded energies put on the scale of the references, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.config import SpectraConfig
+from xanesmap.spectra.elements import element_of_scan
+from xanesmap.spectra.energy_offset import EnergyOffset, fit_energy_offset
+from xanesmap.spectra.foil_calibration import read_foil
+from xanesmap.spectra.reference import Reference, covered_energies, sample_references
+
+FloatArray = NDArray[np.floating[Any]]
+ScaleSource = Literal["given", "fitted", "foil", "as recorded"]
+
+# Root mean square of what the references leave of the summed spectrum, over its edge step, from which an offset
+# found with them is doubted.
+_POOR_MISFIT = 0.02
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class EnergyScale:
+    """Energies of a run on the scale of the references.
+
+    Parameters
+    ----------
+    recorded_ev
+        `(energy,)` energies as recorded, eV.
+    offset_ev
+        What is added to them, eV; at the middle of the scan where there is a drift.
+    drift_ev
+        Change of the offset from the first to the last energy, eV.
+    sigma_ev
+        Standard error of the offset, eV; None where it was given or nothing was found.
+    source
+        Where it comes from.
+    covered
+        `(energy,)` false where the offset moved an energy beyond a reference: it has no say in the fit.
+    fit
+        What the fit to the summed spectrum found, also where that was not used; None where none was made.
+    notes
+        What was done, one sentence each.
+    """
+
+    recorded_ev: FloatArray
+    offset_ev: float
+    source: ScaleSource
+    covered: NDArray[np.bool_]
+    drift_ev: float = 0.0
+    sigma_ev: float | None = None
+    fit: EnergyOffset | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def energies_ev(self) -> FloatArray:
+        """`(energy,)` energies on the scale of the references, eV."""
+        return np.asarray(self.recorded_ev + _moves(self.recorded_ev.size, self.offset_ev, self.drift_ev))
+
+
+def find_energy_scale(
+    energies_ev: FloatArray,
+    references: Sequence[Reference],
+    settings: SpectraConfig,
+    *,
+    total: FloatArray | None = None,
+    noise: FloatArray | None = None,
+) -> EnergyScale:
+    """Energy scale that a configuration asks for.
+
+    Parameters
+    ----------
+    energies_ev
+        `(energy,)` energies as recorded, eV.
+    references
+        Reference spectra.
+    settings
+        Energy offset, foil and background.
+    total
+        `(energy,)` spectrum summed over the sample, in any unit; where it is not known yet, an offset that is to be
+        fitted is taken as zero.
+    noise
+        `(energy,)` relative standard deviation of the energies.
+
+    Raises
+    ------
+    DataError
+        A foil that cannot be read, or of no known edge.
+    """
+    recorded, asked = np.asarray(energies_ev, dtype=np.float64), settings.energy_offset_ev
+    everywhere = np.ones(recorded.size, bool)
+    if isinstance(asked, float):
+        return EnergyScale(recorded_ev=recorded, offset_ev=asked, source="given", covered=everywhere)
+    if settings.foil is not None:
+        return _from_foil(recorded, references, settings.foil)
+    if total is None:
+        return EnergyScale(recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere)
+    fit = fit_energy_offset(
+        total,
+        references,
+        recorded,
+        background=settings.background,
+        noise=noise,
+        drift="linear" if asked == "fit-drift" else "none",
+    )
+    if not fit.determined:
+        return EnergyScale(
+            recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere, fit=fit, notes=(_kept(fit),)
+        )
+    covered = _covered(recorded, references, offset_ev=fit.offset_ev, drift_ev=fit.drift_ev)
+    return EnergyScale(
+        recorded_ev=recorded,
+        offset_ev=fit.offset_ev,
+        drift_ev=fit.drift_ev,
+        sigma_ev=fit.sigma_ev,
+        source="fitted",
+        covered=covered,
+        fit=fit,
+        notes=(*_moved(fit), *_without_say(recorded[~covered])),
+    )
+
+
+def sample_on_scale(references: Sequence[Reference], scale: EnergyScale) -> FloatArray:
+    """Values of references at the energies of a run.
+
+    Parameters
+    ----------
+    references
+        Reference spectra.
+    scale
+        Energy scale of the run.
+
+    Returns
+    -------
+    `(phase, energy)` normalised absorption; where the offset moved an energy beyond a reference, the value at its end,
+    for figures only.
+
+    Raises
+    ------
+    DataError
+        References that do not cover the energies as recorded.
+    """
+    sampled = np.empty((len(references), scale.recorded_ev.size))
+    energies = scale.energies_ev
+    sampled[:, scale.covered] = sample_references(references, energies[scale.covered])
+    for reference, values in zip(references, sampled, strict=True):
+        values[~scale.covered] = np.interp(energies[~scale.covered], reference.energies_ev, reference.values)
+    return sampled
+
+
+def scale_facts(scale: EnergyScale) -> dict[str, Any]:
+    """What the attributes of a result tell of its energy scale."""
+    told: dict[str, Any] = {
+        "source": scale.source,
+        "offset_ev": scale.offset_ev,
+        "sigma_ev": scale.sigma_ev,
+        "drift_ev": scale.drift_ev,
+        "energies_without_say_ev": scale.recorded_ev[~scale.covered],
+    }
+    if scale.fit is not None:
+        names = ("fraction", "fraction_per_ev", "fraction_error", "misfit", "misfit_without", "doubt")
+        curves = ("energies_ev", "spectrum", "fitted", "fitted_without")
+        told["summed_spectrum"] = {name: getattr(scale.fit, name) for name in (*names, *curves)}
+    return {
+        "energy_offset_ev": scale.offset_ev,
+        "energies_on_scale_ev": scale.energies_ev,
+        "energy_scale": told,
+    }
+
+
+def _from_foil(recorded: FloatArray, references: Sequence[Reference], foil: str) -> EnergyScale:
+    found = read_foil(foil, element=element_of_scan(recorded))
+    covered = _covered(recorded, references, offset_ev=found.offset_ev, drift_ev=0.0)
+    note = (
+        f"The recorded energies were moved by {found.offset_ev:+.2f} +- {found.sigma_ev:.2f} eV, which puts the first "
+        f"inflection of the foil ({found.inflection_ev:.2f} eV) at {found.edge_ev:.1f} eV; the references have to be "
+        "on that scale too."
+    )
+    return EnergyScale(
+        recorded_ev=recorded,
+        offset_ev=found.offset_ev,
+        sigma_ev=found.sigma_ev,
+        source="foil",
+        covered=covered,
+        notes=(note, *_without_say(recorded[~covered])),
+    )
+
+
+def _moves(n_energies: int, offset_ev: float, drift_ev: float) -> FloatArray:
+    return np.asarray(offset_ev + drift_ev * np.linspace(-0.5, 0.5, n_energies))
+
+
+def _covered(
+    recorded: FloatArray, references: Sequence[Reference], *, offset_ev: float, drift_ev: float
+) -> NDArray[np.bool_]:
+    """Energies that stay within the references; those that were outside as recorded are for others to refuse."""
+    moved = recorded + _moves(recorded.size, offset_ev, drift_ev)
+    inside = covered_energies(references, moved, first_ev=0.0, last_ev=0.0)
+    return np.asarray(inside | ~covered_energies(references, recorded, first_ev=0.0, last_ev=0.0))
+
+
+def _moved(fit: EnergyOffset) -> list[str]:
+    """Sentences on an offset that was found."""
+    drift = f", with a drift of {fit.drift_ev:+.3f} +- {fit.drift_sigma_ev:.3f} eV" if fit.drift_sigma_ev else ""
+    steepest = float(np.abs(fit.fraction_per_ev).max())
+    notes = [
+        f"The recorded energies were moved by {fit.offset_ev:+.3f} +- {fit.sigma_ev:.3f} eV{drift} to the scale of the "
+        f"references, found from the summed spectrum: it leaves {100 * fit.misfit:.2g} % of the edge step instead of "
+        f"{100 * fit.misfit_without:.2g} %. One eV changes the mean fractions by {steepest:.2f}, so the error of the "
+        f"offset adds {steepest * fit.sigma_ev:.4f} to that of every fraction."
+    ]
+    if fit.misfit > _POOR_MISFIT:
+        notes.append(
+            f"The references leave {100 * fit.misfit:.2g} % of the edge step of the summed spectrum unexplained, and "
+            "what they do not describe can pass for an energy offset: check it with a foil, and the references."
+        )
+    return notes
+
+
+def _kept(fit: EnergyOffset) -> str:
+    return (
+        f"The energy offset between scan and references was not fitted, because {fit.doubt}; the energies were used as "
+        "recorded. Give --energy-offset or a foil where they are not on the scale of the references."
+    )
+
+
+def _without_say(energies_ev: FloatArray) -> list[str]:
+    if energies_ev.size == 0:
+        return []
+    listed = ", ".join(f"{energy:.1f}" for energy in energies_ev[:5]) + (", ..." if energies_ev.size > 5 else "")
+    return [
+        f"The offset moves {energies_ev.size} energies ({listed} eV) beyond the references, so they have no say in the "
+        "fit; references measured over a wider range would use them."
+    ]
