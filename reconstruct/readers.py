@@ -9,6 +9,7 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct.als832 import is_als832, open_als832
 from xanesmap.reconstruct.dataexchange import is_dataexchange, open_dataexchange
 from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.fxi import is_fxi, open_fxi
@@ -37,6 +38,10 @@ def _open_xradia_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[
     return open_xrm_files(paths)
 
 
+def _open_als832_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
+    return [open_als832(path, overrides=overrides) for path in paths]
+
+
 def _open_fxi_files(paths: Sequence[Path], overrides: Overrides) -> Sequence[Tomogram]:
     return [open_fxi(path, overrides=overrides) for path in paths]
 
@@ -54,6 +59,7 @@ FILE_FORMATS: dict[str, tuple[Recogniser, FilesOpener]] = {
     "FXI fly scans": (is_fxi, _open_fxi_files),
     "Data Exchange files": (is_dataexchange, _open_dataexchange_files),
     "NXtomo files": (is_nxtomo, _open_nxtomo_files),
+    "ALS 8.3.2 files": (is_als832, _open_als832_files),
 }
 """Formats by name, in the order they are tried; those told by their first bytes go before HDF5 ones."""
 

@@ -27,7 +27,7 @@ LIMIT_S = 2.0
 """Processor time of this process and those it waited for: the machine may be busy."""
 LIMIT_WAITING_S = 10.0
 LIMIT_BYTES = 500 * 2**20
-FORMATS = ("fxi", "dataexchange", "nxtomo", "mantis")
+FORMATS = ("fxi", "dataexchange", "nxtomo", "mantis", "als832")
 SHAPE = (10, 4, 6)  # (angle, v, u)
 HUGE_CHUNK = (10, 2**13, 2**13)
 IN_OPEN = 0x20
@@ -46,6 +46,14 @@ def write_valid(path, format):
             file["exchange/theta"] = np.linspace(0, 170, 10)
             file["exchange/theta"].attrs["units"] = "degrees"
             file["spectromicroscopy/normalization/white_spectrum"] = [900.0, 910.0]
+        return
+    if format == "als832":
+        with h5py.File(path, "w") as file:
+            settings = {"nangles": "10", "arange": "180", "pxsize": "0.000645", "Mono_Energy": "19999.6"}
+            file.create_group("scan").attrs.update({name: value.encode() for name, value in settings.items()})
+            for kind, n, mean in (("", 10, 500), ("bak", 2, 900), ("drk", 2, 90)):
+                for number in range(n):
+                    file[f"scan/a{kind}_0000_{number:04d}.tif"] = rng.poisson(mean, (1, 4, 6)).astype(np.uint16)
         return
     tomogram = ArrayTomogram(
         projections=rng.poisson(500, SHAPE).astype(np.uint16),

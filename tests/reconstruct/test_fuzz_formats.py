@@ -30,7 +30,7 @@ def test_the_watch_notices_a_file_opened_by_hdf5(fuzz, tmp_path):
     assert "a.h5" in watch.opened()
 
 
-@pytest.mark.parametrize("format", ["fxi", "dataexchange", "nxtomo", "mantis"])
+@pytest.mark.parametrize("format", ["fxi", "dataexchange", "nxtomo", "mantis", "als832"])
 def test_damaged_and_hostile_files_are_read_or_refused_in_a_sentence(fuzz, format, tmp_path):
     faults, outcomes = [], set()
     for seed in range(10_000, 10_060):
