@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
+from pydantic import BaseModel
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import ReconstructConfig, RunConfig
@@ -23,6 +24,9 @@ from xanesmap.reconstruct.volumes import VolumeSeries, open_volumes
 
 # What `result.zarr` takes over; the others are of no use to it.
 _FOR_VOLUMES = {"pixel_size_nm", "energies_ev", "volume_unit", "sort_energies"}
+
+# Relative weight below which an energy had no say: noise of energies differs by less than a factor of 1e4.
+_NO_SAY = 1e-8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +121,7 @@ def open_volume_input(config: RunConfig) -> VolumeInput:
         Volumes that cannot be used, no voxel size, or a result that did not keep its attenuation.
     """
     if len(config.scan) == 1 and is_result(config.scan[0]):
-        return _input_from_result(open_result(config.scan[0]), config.reconstruct)
+        return _input_from_result(open_result(config.scan[0]), config)
     settings = config.reconstruct
     series = open_volumes(config.scan, energies_ev=settings.energies_ev, pixel_size_nm=settings.pixel_size_nm)
     if series.pixel_size_nm is None:
@@ -132,7 +136,7 @@ def open_volume_input(config: RunConfig) -> VolumeInput:
         series=series,
         pixel_size_um=pixel_size_um,
         factor=per_um_factor(unit, pixel_size_um=pixel_size_um),
-        notes=(*series.notes, *unit_notes, *_useless_settings(settings)),
+        notes=(*series.notes, *unit_notes, *_useless_settings(config)),
     )
 
 
@@ -150,22 +154,28 @@ def _unit(series: VolumeSeries, given: VolumeUnit | None) -> tuple[VolumeUnit, t
     return "1/pixel", (note,)
 
 
-def _useless_settings(settings: ReconstructConfig) -> tuple[str, ...]:
-    default = ReconstructConfig()
-    changed = {name for name in settings.model_fields_set if getattr(settings, name) != getattr(default, name)}
-    useless = sorted(changed - _FOR_VOLUMES)
+def _useless_settings(config: RunConfig) -> tuple[str, ...]:
+    useless = sorted((_changed(config.reconstruct) | _changed(config.align)) - _FOR_VOLUMES)
     if not useless:
         return ()
     return (f"The volumes are reconstructed already: {', '.join(useless)} had no effect.",)
 
 
-def _input_from_result(result: PhaseMap, settings: ReconstructConfig) -> VolumeInput:
+def _changed(section: BaseModel) -> set[str]:
+    """Keys of a section that were given, and not their default value."""
+    return {
+        name for name in section.model_fields_set if getattr(section, name) != type(section).model_fields[name].default
+    }
+
+
+def _input_from_result(result: PhaseMap, config: RunConfig) -> VolumeInput:
     if result.mu is None:
         message = (
             f"result '{result.path}' did not keep its attenuation, so there is nothing to fit again. Run the scan "
             "again without --no-keep-mu."
         )
         raise DataError(message)
+    settings = config.reconstruct
     if settings.pixel_size_nm is not None or settings.volume_unit is not None:
         message = (
             f"result '{result.path}' holds attenuation in 1/um made with voxels of {1000 * result.pixel_size_um:g} nm: "
@@ -175,18 +185,27 @@ def _input_from_result(result: PhaseMap, settings: ReconstructConfig) -> VolumeI
     energies, notes = _energies(result, settings)
     array = result.levels("mu")[0]
     volumes = tuple(KeptVolume(source=result.path, array=array, index=i) for i in range(array.shape[0]))
-    fit = result.attributes.get("fit", {})
     return VolumeInput(
         series=VolumeSeries(
             volumes=volumes, energies_ev=energies, pixel_size_nm=1000 * result.pixel_size_um, unit="1/um"
         ),
         pixel_size_um=result.pixel_size_um,
         factor=1.0,
-        notes=(*notes, *_useless_settings(settings)),
+        notes=(*notes, *_useless_settings(config)),
         noise=open_noise_maps(result.path, n_rows=result.shape[0]),
-        weights=np.asarray(fit["weights"], np.float64) if "weights" in fit else None,
+        weights=_weights(result),
         origin={"path": str(result.path.resolve()), **dict(result.attributes)},
     )
+
+
+def _weights(result: PhaseMap) -> NDArray[np.float64] | None:
+    """`(energy,)` weights of the fit of a result; interpolated for energies that had no say in it, but may now."""
+    stored = result.attributes.get("fit", {}).get("weights")
+    if stored is None:
+        return None
+    weights = np.asarray(stored, np.float64)
+    used = weights > _NO_SAY * weights.max()
+    return np.asarray(np.interp(result.energies_ev, result.energies_ev[used], weights[used]), np.float64)
 
 
 def _energies(result: PhaseMap, settings: ReconstructConfig) -> tuple[NDArray[np.float64], tuple[str, ...]]:

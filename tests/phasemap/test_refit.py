@@ -82,6 +82,18 @@ def test_a_result_of_an_earlier_program_is_refitted_with_residuals_and_that_is_t
     assert np.median(ratio) == pytest.approx(1, abs=0.2)
 
 
+def test_an_energy_without_a_say_may_have_one_again(small_result, tmp_path):
+    copy = Path(shutil.copytree(small_result.path, tmp_path / "copy.zarr"))
+    stored = json.loads((copy / "zarr.json").read_text())
+    weights = stored["attributes"]["xanesmap"]["fit"]["weights"]
+    before = list(weights)
+    weights[3] *= 1e-12
+    (copy / "zarr.json").write_text(json.dumps(stored))
+    found = refit_phases(copy, keep_mu=False).attributes["fit"]["weights"]
+    assert min(before[2], before[4]) <= found[3] <= max(before[2], before[4])
+    np.testing.assert_allclose(np.delete(found, 3), np.delete(before, 3))
+
+
 def test_a_result_tells_where_its_attenuation_comes_from(small_result, tmp_path):
     result = refit_phases(small_result.path, out=tmp_path / "r.zarr", keep_mu=False)
     origin = result.attributes["made_from"]
