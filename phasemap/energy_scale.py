@@ -146,7 +146,9 @@ def sample_on_scale(references: Sequence[Reference], scale: EnergyScale) -> Floa
     """
     sampled = np.empty((len(references), scale.recorded_ev.size))
     energies = scale.energies_ev
-    sampled[:, scale.covered] = sample_references(references, energies[scale.covered])
+    # the offset apart from the drift, so that a refusal can name it
+    steady = energies[scale.covered] - scale.offset_ev
+    sampled[:, scale.covered] = sample_references(references, steady, energy_offset_ev=scale.offset_ev)
     for reference, values in zip(references, sampled, strict=True):
         values[~scale.covered] = np.interp(energies[~scale.covered], reference.energies_ev, reference.values)
     return sampled

@@ -321,7 +321,7 @@ SYNTAX = {
     "reserved name": (["mixed={file}"], ["'spectra.references.mixed'", "a phase needs a name"]),
     "alike": (["A={file}", "B={file}"], ["cannot tell A and B apart", "drop one"]),
     "folder": (["LiFePO4=."], ["cannot be read", "check the path"]),
-    "too many": ([f"P{i}={{file}}" for i in range(6)], ["'spectra.references'", "at most 5"]),
+    "too many": ([f"P{i}={{file}}" for i in range(13)], ["'spectra.references'", "at most 12"]),
 }
 
 
@@ -347,6 +347,7 @@ OPTIONS = {
     "memory far too small": (["--memory", "10kB"], ["'memory'", "1000000", "found 10000"]),
     "no threads": (["--threads", "0"], ["'threads'", "found 0"]),
     "threshold": (["--threshold", "0.4"], ["'phasemap.pure_threshold'", "0.5", "found 0.4"]),
+    "offset no number": (["--energy-offset", "up"], ["'spectra.energy_offset_ev'", "up"]),
     "offset": (["--energy-offset", "7112"], ["'spectra.energy_offset_ev'", "50", "7112"]),
     "offset beyond the reference": (["--energy-offset", "30"], ["7199.00 eV", "+30 eV", "does not extrapolate"]),
     "centre NaN": (["--centre", "nan"], ["'reconstruct.centre_px'", "finite", "nan"]),
