@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, EdgeFit, fit_edge
+from xanesmap.phasemap.voxel_noise import weighted_noise
 
 FloatArray = NDArray[np.floating[Any]]
 Point = tuple[float, float, float]
@@ -124,10 +125,10 @@ def box_mean(fraction: FloatArray, sigma: FloatArray, amount: FloatArray, *, cor
     weight = a[known].astype(np.float64)
     if weight.size == 0:
         return BoxMean(voxels=0, mean=float("nan"), error=float("nan"))
-    share = weight / weight.sum()
+    total = float(weight.sum())
     independent = max(1.0, min(CORRELATED_VOXELS, weight.size))
     return BoxMean(
         voxels=int(weight.size),
-        mean=float(share @ f[known]),
-        error=float(np.sqrt(independent * np.sum((share * s[known]) ** 2))),
+        mean=float(weight @ f[known]) / total,
+        error=float(np.sqrt(independent * np.sum(weighted_noise(weight, s[known]) ** 2))) / total,
     )

@@ -30,6 +30,7 @@ from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, i
 from xanesmap.phasemap.surface import vertex_areas
 from xanesmap.phasemap.surface_distance import depth_below
 from xanesmap.phasemap.two_phase import Maps, TwoPhaseEvidence, judge
+from xanesmap.phasemap.voxel_noise import weighted_noise
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -204,12 +205,12 @@ def _composition(crop: Crop, core: FloatArray, mixed_label: int) -> Composition:
     weights = np.maximum(crop.amount[known].astype(np.float64), 0)
     total = float(weights.sum())
     share = weights / total if total > 0 else np.full(len(weights), np.nan)
-    noise = share * np.nan_to_num(crop.maps.sigma[known])
+    noise = weighted_noise(weights, crop.maps.sigma[known])
     above = core[crop.solid & np.isfinite(core)] > 0.5
     return Composition(
         core=float(share @ crop.maps.fraction[known]) if total > 0 else float("nan"),
         first=float(share @ crop.first_fraction[known]) if total > 0 else float("nan"),
-        error=float(np.sqrt(CORRELATED_VOXELS * np.sum(noise**2))) if total > 0 else float("nan"),
+        error=float(np.sqrt(CORRELATED_VOXELS * np.sum(noise**2))) / total if total > 0 else float("nan"),
         amount=float(np.nansum(crop.amount[crop.solid], dtype=np.float64)),
         amount_error=float(np.sqrt(CORRELATED_VOXELS * np.nansum(crop.amount_sigma[crop.solid].astype(float) ** 2))),
         core_share=float(above.mean()) if above.size else float("nan"),

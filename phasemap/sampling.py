@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.voxel_noise import weighted_noise
+
 FloatArray = NDArray[np.floating[Any]]
 
 _LEAST_FILLED = 0.5  # weight of a box over that of a full one, for it to count
@@ -61,7 +63,7 @@ def box_statistics(fraction: FloatArray, sigma: FloatArray, weights: FloatArray,
         )
     filled = filled[used]
     means = _box_sums(weight * np.where(known, fraction, 0), edge_px)[used] / filled
-    noise = float(np.mean(_box_sums((weight * np.where(known, sigma, 0)) ** 2, edge_px)[used] / filled**2))
+    noise = float(np.mean(_box_sums(weighted_noise(weight, sigma) ** 2, edge_px)[used] / filled**2))
     observed = float(means.var(ddof=1)) if n > 1 else float("nan")
     return BoxStatistics(
         edge_px=edge_px,

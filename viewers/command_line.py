@@ -21,6 +21,7 @@ from xanesmap.viewers.combinations_command import combinations
 from xanesmap.viewers.energies_command import energies
 from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
+from xanesmap.viewers.segment_command import segment
 from xanesmap.viewers.spectra_command import spectra
 
 app = typer.Typer(
@@ -220,6 +221,7 @@ app.command()(fit)
 app.command()(spectra)
 app.command()(combinations)
 app.command()(energies)
+app.command()(segment)
 
 
 @app.command()

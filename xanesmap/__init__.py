@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from xanesmap.errors import DataError as DataError
     from xanesmap.errors import FitError as FitError
     from xanesmap.phasemap.conversion import convert_scan as convert_scan
+    from xanesmap.phasemap.morphology import segment_phases as segment_phases
     from xanesmap.phasemap.pipeline import map_phases as map_phases
     from xanesmap.phasemap.refit import refit_phases as refit_phases
     from xanesmap.phasemap.result import PhaseMap as PhaseMap
@@ -34,6 +35,7 @@ _PLACES = {
     "open_volumes": "xanesmap.reconstruct.volumes",
     "refit_phases": "xanesmap.phasemap.refit",
     "save_figures": "xanesmap.viewers.figures",
+    "segment_phases": "xanesmap.phasemap.morphology",
     "simulate_scan": "xanesmap.phasemap.simulation",
 }
 
