@@ -87,6 +87,21 @@ LAYERS = (
         downscale="nearest",
     ),
     Layer(
+        name="chi_square",
+        path="chi_square",
+        dtype="float32",
+        units="1",
+        long_name="reduced chi-square of the fit",
+    ),
+    Layer(
+        name="assessment",
+        path="assessment",
+        dtype="uint8",
+        units="1",
+        long_name="verdict on the fit: 1 ok, 2 no signal, 3 poor fit, 4 outside the references, 0 outside the sample",
+        downscale="nearest",
+    ),
+    Layer(
         name="mu",
         path="mu",
         dtype="float32",
@@ -115,7 +130,10 @@ LAYERS = (
 MASKED_LAYERS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
 """Float maps that are NaN outside the mask."""
 
-OPTIONAL_LAYERS = ("mu", "particle_labels")
+MASKED_WHERE_KEPT = ("chi_square", "assessment")
+"""Further maps that are NaN, or 0 where they hold numbers, outside the mask, in results that have them."""
+
+OPTIONAL_LAYERS = ("mu", "particle_labels", "chi_square", "assessment")
 """Layers a finished result may lack."""
 
 

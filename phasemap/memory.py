@@ -14,7 +14,7 @@ from xanesmap.reconstruct.scan import Scan
 _FLOAT = 4
 # Float maps per row besides mu: those of the fit for k phases are 3 k and these, then the slices of the energy at hand,
 # and what the compressor holds (5 in one measurement, 16 rows of 512 x 512 voxels of noise).
-_FIT_MAPS = 5
+_FIT_MAPS = 7
 _PASSING_MAPS = 6
 # Float maps of the one row whose errors are being formed, counted generously.
 _ERROR_MAPS = 30

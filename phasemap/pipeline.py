@@ -177,5 +177,7 @@ def _write_maps(writer: ResultWriter, maps: SlabMaps, *, start: int, stop: int) 
         amount=maps.amount,
         amount_sigma=maps.amount_sigma,
         residual=maps.residual,
+        chi_square=maps.chi_square,
+        assessment=maps.assessment,
         **kept,
     )

@@ -81,6 +81,10 @@ class PhaseMap:
     """(z, y, x) particle numbers, 0 outside; None where particles were not separated."""
     mu: xr.DataArray | None
     """(energy, z, y, x) attenuation in 1/um; None where it was not kept."""
+    chi_square: xr.DataArray | None
+    """(z, y, x) reduced chi-square of the fit; None in results without it."""
+    assessment: xr.DataArray | None
+    """(z, y, x) verdict on the fit, numbers of `xanesmap.spectra.assessment.Assessment`; None in results without it."""
     phases: tuple[str, ...]
     label_names: tuple[str, ...]
     """Names of the phase labels 1, 2, ..."""
@@ -233,7 +237,7 @@ def open_result(path: str | Path) -> PhaseMap:
         maps = {
             layer.name: _data_array(path, layer, attributes) for layer in LAYERS if layer.name not in OPTIONAL_LAYERS
         }
-        mu, particle_labels = (_optional_array(path, name, attributes) for name in OPTIONAL_LAYERS)
+        optional = {name: _optional_array(path, name, attributes) for name in OPTIONAL_LAYERS}
     except (OSError, ValueError, KeyError) as error:
         message = f"result '{path}' is damaged: {error}; make it again"
         raise DataError(message) from error
@@ -244,8 +248,10 @@ def open_result(path: str | Path) -> PhaseMap:
         energies_ev=np.asarray(attributes["energies_ev"], dtype=np.float64),
         pixel_size_um=float(attributes["pixel_size_um"]),
         attributes=MappingProxyType(attributes),
-        mu=mu,
-        particle_labels=particle_labels,
+        mu=optional["mu"],
+        particle_labels=optional["particle_labels"],
+        chi_square=optional["chi_square"],
+        assessment=optional["assessment"],
         **maps,
     )
 

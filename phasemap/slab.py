@@ -106,8 +106,10 @@ class SlabMaps:
         `(phase, row, y, x)` phase fraction and its standard deviation; NaN where the amount is not positive.
     amount, amount_sigma
         `(row, y, x)` edge step of all phases and its standard deviation, 1/um.
-    residual
-        `(row, y, x)` R-factor.
+    residual, chi_square
+        `(row, y, x)` R-factor and reduced chi-square.
+    assessment
+        `(row, y, x)` verdict on the fit, numbers of `Assessment`.
     noise
         Variance of `mu`, (1/um)^2, by energy and group of rows: `counting` `(energy, group, point, point)`, `ring`
         `(energy, group, radius)`.
@@ -121,6 +123,8 @@ class SlabMaps:
     amount: NDArray[np.float32]
     amount_sigma: NDArray[np.float32]
     residual: NDArray[np.float32]
+    chi_square: NDArray[np.float32]
+    assessment: NDArray[np.uint8]
     noise: VoxelVariance
     n_bad: int
     n_zingers: int
@@ -209,7 +213,7 @@ def _propagate(job: SlabJob, index: int, frames: SlabFrames) -> VoxelVariance:
     return VoxelVariance(counting=found.counting * per_um2, ring=found.ring * per_um2)
 
 
-def _fit(job: SlabJob, mu: NDArray[np.float32], noise: VoxelVariance) -> dict[str, NDArray[np.float32]]:
+def _fit(job: SlabJob, mu: NDArray[np.float32], noise: VoxelVariance) -> dict[str, NDArray[Any]]:
     groups = np.arange(mu.shape[1]) // NOISE_ROWS
     covariances = covariances_of_noise(job.model, noise, groups=groups.tolist(), n_u=mu.shape[-1])
     return fit_slab(mu, job.model, covariances, constraint=job.constraint)

@@ -29,6 +29,7 @@ from xanesmap.phasemap.layers import (
     FORMAT_VERSION,
     LAYERS,
     MASKED_LAYERS,
+    MASKED_WHERE_KEPT,
     OPTIONAL_LAYERS,
     Layer,
     label_names,
@@ -256,11 +257,11 @@ class ResultWriter:
             self._written[layer.name].update(range(start, stop, self.slab_rows))
 
     def apply_mask(self, start: int, stop: int) -> None:
-        """Set the float maps (all but ``mu``) of these rows to NaN where the mask written for them is 0."""
+        """Set the maps (all but ``mu``) of these rows to NaN, or 0, where the mask written for them is 0."""
         outside = self.read_slab("mask", start, stop) == 0
-        for name in MASKED_LAYERS:
+        for name in (*MASKED_LAYERS, *(name for name in MASKED_WHERE_KEPT if name in self._arrays)):
             values = self.read_slab(name, start, stop)
-            values[..., outside] = np.nan
+            values[..., outside] = np.nan if values.dtype.kind == "f" else 0
             self.write_slab(start, stop, **{name: values})
 
     def add_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Path:

@@ -195,12 +195,13 @@ def _look(given: VolumeInput, model: CombinationModel, *, progress: Progress) ->
 
 def _map_slabs(writer: ResultWriter, job: VolumeJob, *, workers: int, progress: Progress) -> int:
     """Map all slabs in threads and write each as it comes; number of voxels without a value at some energy."""
+    noise: Literal["counted", "from residuals"] = "from residuals" if job.given.noise is None else "counted"
 
     def map_and_write(start: int, step_done: StepDone) -> int:
         stop = min(start + writer.slab_rows, writer.shape[0])
         mu = job.given.read(start, stop)
         step_done(_STAGE)
-        maps = fit_slab(mu, job.model, _covariances(job, mu, start, stop), constraint=job.constraint)
+        maps = fit_slab(mu, job.model, _covariances(job, mu, start, stop), constraint=job.constraint, noise=noise)
         kept = {"mu": mu} if writer.keep_mu else {}
         writer.write_slab(start, stop, **maps, **kept)
         step_done(_STAGE)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.reconstruct.propagation import VoxelVariance, spread_to_pixels
+from xanesmap.spectra.assessment import assess_fit, degrees_of_freedom, reduced_chi_square
 from xanesmap.spectra.combination import (
     CombinationModel,
     Constraint,
@@ -27,7 +28,8 @@ def fit_slab(
     covariances: Iterable[NDArray[np.float32]],
     *,
     constraint: Constraint,
-) -> dict[str, NDArray[np.float32]]:
+    noise: Literal["counted", "from residuals"] = "counted",
+) -> dict[str, NDArray[Any]]:
     """Fit every voxel of a slab.
 
     Parameters
@@ -40,21 +42,42 @@ def fit_slab(
         For each row in turn `(phase, phase, y, x)` covariance of the free amounts, (1/um)^2.
     constraint
         Constraint of the fit.
+    noise
+        Where the covariances come from: counting statistics, against which residuals can be held, or the residuals
+        themselves, which leaves nothing to hold them against.
 
     Returns
     -------
-    `fraction` and `fraction_sigma` `(phase, row, y, x)`; `amount`, `amount_sigma` and `residual` `(row, y, x)`: the
-    layers of a result.
+    `fraction` and `fraction_sigma` `(phase, row, y, x)`; `amount`, `amount_sigma`, `residual`, `assessment` and, for
+    counted noise, `chi_square` `(row, y, x)`: the layers of a result.
     """
     fit = fit_combination(mu, model, constraint=constraint, variance=1 / model.weights)
     # Row by row, and into the arrays of the fit: all at once would take as much memory again as the attenuation.
+    chi_square = np.full(mu.shape[1:], np.nan, np.float32)
+    unit = float(amount_covariance(model, 1 / model.weights).sum())
     for row, covariance in enumerate(covariances):
         fraction, sigma = fraction_and_sigma(fit.amounts[:, row], covariance)
         if constraint == "free":
             fraction -= ratio_bias(fit.amounts[:, row], covariance)
         fit.fraction[:, row], fit.fraction_sigma[:, row] = fraction, sigma
-        fit.amount_sigma[row] = np.sqrt(covariance.sum(axis=(0, 1)))
+        variance = covariance.sum(axis=(0, 1))
+        fit.amount_sigma[row] = np.sqrt(variance)
+        if noise == "counted":
+            # the noise of a voxel is that of the weights times one number, which its amount tells
+            coefficients = np.concatenate([fit.amounts[:, row], fit.background[:, row]])
+            relative = reduced_chi_square(mu[:, row], coefficients, model, variance=1 / model.weights)
+            chi_square[row] = relative * unit / np.where(variance > 0, variance, np.nan)
+    assessment = assess_fit(
+        fraction=fit.fraction,
+        fraction_sigma=fit.fraction_sigma,
+        amount=fit.amount,
+        amount_sigma=fit.amount_sigma,
+        chi_square=chi_square,
+        n_free=degrees_of_freedom(model),
+    )
     return {
+        **({"chi_square": chi_square} if noise == "counted" else {}),
+        "assessment": assessment,
         "fraction": fit.fraction,
         "fraction_sigma": fit.fraction_sigma,
         "amount": fit.amount,
