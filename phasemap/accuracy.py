@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.alignment_store import displacement_in
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.truth import Truth
+from xanesmap.phasemap.truth_registration import moved_truth, position_of_object
 
 # Layers of voxels left out next to any surface: there the reconstruction blurs, and truth and map differ by design.
 _EROSION = 2
@@ -57,7 +59,7 @@ def compare_with_truth(result: PhaseMap, truth: Truth) -> tuple[KindAccuracy, ..
     result
         Phase map of the simulated scan.
     truth
-        Its truth, on the same voxels.
+        Its truth, on the same voxels. An aligned map is compared where it has the object.
 
     Raises
     ------
@@ -73,11 +75,15 @@ def compare_with_truth(result: PhaseMap, truth: Truth) -> tuple[KindAccuracy, ..
     if truth.phases[0] not in result.phases:
         message = f"Result {result.path} holds {', '.join(result.phases)}; the truth needs {truth.phases[0]}."
         raise DataError(message)
+    displacement = displacement_in(result.path)
+    if displacement is not None:
+        truth = moved_truth(truth, position_of_object(displacement, truth))
     index = result.phases.index(truth.phases[0])
     fraction, sigma = np.asarray(result.fraction[index]), np.asarray(result.fraction_sigma[index])
     amount = np.asarray(result.amount)
     inside = {
-        kind: truth.interior(kind, erosion=_EROSION) & np.isfinite(fraction) for kind in dict.fromkeys(truth.kinds)
+        kind: truth.interior(kind, erosion=_EROSION) & np.isfinite(fraction) & np.isfinite(truth.fraction[0])
+        for kind in dict.fromkeys(truth.kinds)
     }
     return tuple(_compare(kind, where, fraction, sigma, amount, truth) for kind, where in inside.items() if where.any())
 

@@ -172,6 +172,19 @@ def _read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], float]:
         raise DataError(message) from error
 
 
+def displacement_in(path: Path) -> NDArray[np.float64] | None:
+    """`(energy, angle, 2)` displacement (v, u) of the frames of a result, pixels; None where they were not aligned.
+
+    Raises
+    ------
+    DataError
+        The alignment is damaged.
+    """
+    if not (path / ALIGNMENT_GROUP).is_dir():
+        return None
+    return _as_alignment(*_read_arrays(path)).displacement_px
+
+
 def _as_alignment(arrays: Mapping[str, NDArray[Any]], roll_rad: float) -> Alignment:
     return Alignment(
         shift_px=arrays["shift_px"].astype(np.float64),

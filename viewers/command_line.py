@@ -242,7 +242,7 @@ def figures(
 @app.command()
 def demo(
     out: Annotated[Path, typer.Argument(help="Folder for scan, result and pictures.")] = Path("demo"),
-    preset: Annotated[str, typer.Option(help="small or seed-like.")] = "small",
+    preset: Annotated[str, typer.Option(help="small, seed-like or rough (everything wrong at once).")] = "rough",
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
 ) -> None:
     """Simulate a scan, map its phases, compare with the truth and draw the figures."""

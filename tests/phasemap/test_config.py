@@ -116,7 +116,7 @@ def test_the_documented_example_is_a_valid_configuration(tmp_path):
     (tmp_path / "job.toml").write_text(example, encoding="utf-8")
     config = make_config(read_config_file(tmp_path / "job.toml"))
     told = config.model_dump()
-    sections = ("reconstruct", "spectra", "phasemap")
+    sections = ("reconstruct", "align", "spectra", "phasemap")
     assert config.memory == 8_000_000_000
     assert all(f"{key} = " in example or f".{key}]" in example for name in sections for key in told[name])
     assert all(f"{key} = " in example for key in told if key not in sections)
@@ -160,4 +160,4 @@ def test_every_key_is_described():
         assert all(field.description for name, field in model.model_fields.items() if name not in SECTIONS)
 
 
-SECTIONS = ("reconstruct", "spectra", "phasemap")
+SECTIONS = ("reconstruct", "align", "spectra", "phasemap")

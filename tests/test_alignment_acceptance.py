@@ -1,0 +1,77 @@
+"""What alignment must reach on scans with everything wrong at once, from raw files to the phase map.
+
+1 px jitter in v and u for every frame, 4 px drift over energy, rotation axis +-1.5 px per energy, 1/E magnification
+(1.4 % over the range), 1 % fixed pattern, 2 % lamp flicker, zingers, 20000 photons; three seeds, and two other sizes.
+"""
+
+import numpy as np
+import pytest
+
+from xanesmap.phasemap.accuracy import compare_with_truth
+from xanesmap.phasemap.alignment_store import displacement_in
+from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.reconstruct.displacement import without_gauge
+
+SCANS = {
+    "seed 0": {"seed": 0},
+    "seed 1": {"seed": 1},
+    "seed 2": {"seed": 2},
+    "103 x 103 x 71": {"seed": 3, "n_columns": 103, "n_rows": 71},
+    "88 x 88 x 57, 150 angles": {"seed": 4, "n_columns": 88, "n_rows": 57, "n_angles": 150},
+}
+
+
+def job(folder, preset, **settings):
+    scan = simulate_scan(folder / "scan", preset=preset, **settings)
+    result = map_phases(scan.folder, out=folder / "result.zarr", keep_mu=False, reconstruct={"engine": "fourier"})
+    return result, scan.truth
+
+
+@pytest.fixture(scope="module", params=SCANS.values(), ids=SCANS.keys())
+def mapped(request, tmp_path_factory):
+    """Phase map and truth of one scan."""
+    return job(tmp_path_factory.mktemp("rough"), "rough", **request.param)
+
+
+def test_frames_are_put_within_six_hundredths_of_a_pixel(mapped):
+    result, truth = mapped
+    angles = [np.deg2rad(truth.angles_deg)] * len(truth.energies_ev)
+    left = without_gauge(displacement_in(result.path) - truth.displacement_px, angles)
+    assert np.isfinite(left).mean() > 0.98
+    np.testing.assert_array_less(np.sqrt(np.nanmean(left**2, axis=(0, 1))), 0.06)
+
+
+def test_mean_fraction_is_within_six_per_mille_of_the_truth(mapped):
+    for kind in compare_with_truth(*mapped):
+        if kind.kind != "core-shell":  # where the blur of the optics passes iron from core to shell
+            assert abs(kind.bias) <= 0.006, kind
+
+
+def test_error_bars_have_the_width_of_the_errors(mapped):
+    for kind in compare_with_truth(*mapped):
+        if kind.kind != "core-shell":
+            assert kind.pull_width == pytest.approx(1, abs=0.1), kind
+
+
+def scatter(result, truth):
+    """Standard deviation of the fraction in the interior of pure particles."""
+    return {k.kind: k.standard_error * np.sqrt(k.voxels) for k in compare_with_truth(result, truth)}
+
+
+def test_noise_is_at_most_a_quarter_more_than_without_any_disturbance(tmp_path):
+    rough, still = (scatter(*job(tmp_path / preset, preset, seed=6)) for preset in ("rough", "small"))
+    for kind in ("LiFePO4", "FePO4", "mixed"):
+        assert rough[kind] < 1.25 * still[kind]
+
+
+def test_aligning_a_scan_at_rest_costs_next_to_nothing(tmp_path):
+    scan = simulate_scan(tmp_path / "scan", preset="small", seed=7)
+    means, noise = [], []
+    for method in ("none", "projection-matching"):
+        result = map_phases(scan.folder, out=tmp_path / f"{method}.zarr", keep_mu=False, align={"method": method})
+        agreement = [kind for kind in compare_with_truth(result, scan.truth) if kind.kind != "core-shell"]
+        means.append([kind.fraction - kind.true_fraction for kind in agreement])
+        noise.append(list(scatter(result, scan.truth).values()))
+    np.testing.assert_allclose(means[1], means[0], atol=0.002)
+    np.testing.assert_array_less(noise[1], 1.05 * np.array(noise[0]))
