@@ -22,6 +22,8 @@ class ResidualComponent:
     spectrum
         `(energy,)` the shape, of unit length, positive where the map is: what a phase nobody listed absorbs more than
         the references can describe.
+    weights
+        `(energy,)` weights of a residual in its strength.
     strength
         `(...)` how much of it each voxel holds, in the unit of the spectra.
     sigma
@@ -35,6 +37,7 @@ class ResidualComponent:
     """
 
     spectrum: FloatArray
+    weights: FloatArray
     strength: FloatArray
     sigma: float
     eigenvalues: FloatArray
@@ -78,23 +81,47 @@ def residual_component(spectra: ArrayLike, model: CombinationModel, *, noise: Ar
     if values.ndim < 2 or len(values) != len(model.design):
         message = f"spectra of shape {values.shape} were given for a model of {len(model.design)} energies."
         raise FitError(message)
-    columns = values.reshape(len(values), -1)
-    if model.matrix is not None:
-        columns = model.matrix @ columns
-    residual = columns - model.design @ (model.normalised_solver @ columns)
+    residual = _residuals(values.reshape(len(values), -1), model)
     found = principal_components(residual, noise=sigma, n_lost=model.design.shape[1])
-    direction = found.spectra[0] / sigma  # unit length in units of noise
-    shape = direction * sigma
+    shape = found.spectra[0]  # of unit length in units of the noise
     length = float(np.linalg.norm(shape))
-    strength = (direction / sigma) @ residual * length
+    weights = shape / sigma**2 * length
+    strength = weights @ residual
     # the sign of a component is arbitrary: positive where most of the strength is
     sign = 1.0 if np.mean(strength**3) >= 0 else -1.0
     beyond = np.maximum(found.eigenvalues - 1, 0)
     return ResidualComponent(
         spectrum=sign * shape / length,
+        weights=sign * weights,
         strength=(sign * strength).reshape(values.shape[1:]),
         sigma=length,
         eigenvalues=found.eigenvalues,
         noise_edge=found.noise_edge,
         share=float(beyond[0] / beyond.sum()) if beyond.sum() > 0 else 0.0,
     )
+
+
+def residual_strength(component: ResidualComponent, spectra: ArrayLike, model: CombinationModel) -> FloatArray:
+    """How much of a residual component other spectra hold.
+
+    Parameters
+    ----------
+    component
+        Found in spectra of the same model.
+    spectra
+        `(energy, ...)` spectra.
+    model
+        The model.
+
+    Returns
+    -------
+    `(...)` strength, in the unit of the spectra.
+    """
+    values = np.asarray(spectra, dtype=np.float64)
+    residual = _residuals(values.reshape(len(values), -1), model)
+    return np.asarray(component.weights @ residual).reshape(values.shape[1:])
+
+
+def _residuals(columns: FloatArray, model: CombinationModel) -> FloatArray:
+    fitted = columns if model.matrix is None else model.matrix @ columns
+    return np.asarray(fitted - model.design @ (model.normalised_solver @ fitted))

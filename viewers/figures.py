@@ -20,6 +20,7 @@ from xanesmap.phasemap.alignment_reporting import read_report
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.alignment_figure import alignment_figure
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
+from xanesmap.viewers.energy_scale_figure import energy_scale_figure
 from xanesmap.viewers.histograms import histogram, share_within
 from xanesmap.viewers.label_spectra import label_spectra
 from xanesmap.viewers.map_rows import (
@@ -42,6 +43,7 @@ from xanesmap.viewers.panels import (
     statement_figure,
     text_at,
 )
+from xanesmap.viewers.second_opinion_figure import second_opinion_figure
 from xanesmap.viewers.slices import slice_position
 from xanesmap.viewers.spectrum_panels import draw_spectra
 
@@ -287,7 +289,8 @@ def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> lis
     Returns
     -------
     list of Path
-        The files written; ``spectra.png`` only where mu was kept, ``alignment.png`` only where frames were aligned.
+        The files written; ``spectra.png`` and ``second_opinion.png`` only where mu was kept, ``energy_scale.png`` where
+        an offset was looked for, ``alignment.png`` only where frames were aligned.
 
     Raises
     ------
@@ -301,6 +304,8 @@ def save_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 200) -> lis
         "histogram": histogram_figure,
         "sigma": sigma_figure,
         "spectra": spectra_figure,
+        "energy_scale": energy_scale_figure,
+        "second_opinion": second_opinion_figure,
         "alignment": _alignment_figure,
     }
     written = []

@@ -11,7 +11,7 @@ from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.combination import make_model
 from xanesmap.spectra.library import load_library
 from xanesmap.spectra.reference import bundled_reference, sample_references
-from xanesmap.spectra.residual_components import residual_component
+from xanesmap.spectra.residual_components import residual_component, residual_strength
 from xanesmap.spectra.unmixing import cluster_spectra, factorise, principal_components
 
 GRID = np.arange(7092.0, 7193.0, 2.0)
@@ -110,6 +110,7 @@ def test_a_phosphide_nobody_listed_is_revealed_by_the_residual_map():
     contrast = found.strength[holds].mean() - found.strength[~holds].mean()
     assert contrast / found.sigma > 1.5  # in a single voxel; the mean of 100 shows it at 15 sigma
     assert found.strength[~holds].std() == pytest.approx(found.sigma, rel=0.15)
+    np.testing.assert_allclose(residual_strength(found, spectra[:, :7], listed), found.strength[:7])
 
 
 def test_references_that_suffice_leave_no_component():
