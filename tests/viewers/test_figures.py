@@ -363,7 +363,7 @@ def test_without_mu_there_is_no_figure_of_spectra(tmp_path):
 
 def test_figures_are_saved_at_the_resolution_asked(result, tmp_path):
     paths = save_figures(result, tmp_path / "a" / "b", dpi=100)
-    assert [path.stem for path in paths] == ["slices", "labels", "histogram", "sigma", "spectra"]
+    assert [path.stem for path in paths] == ["slices", "labels", "histogram", "sigma", "spectra", "second_opinion"]
     for path in paths:
         header = path.read_bytes()[:24]
         assert header[1:4] == b"PNG"
