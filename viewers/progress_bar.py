@@ -63,10 +63,12 @@ class _Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun: set[str] = set()
+        self._ended: set[str] = set()
 
     def __call__(self, stage: str, done: int, total: int) -> None:
         if stage not in self._begun:
             self._begun.add(stage)
             self._console.print(f"{stage} ...", highlight=False)
-        if done == total:
+        if done == total and stage not in self._ended:
+            self._ended.add(stage)
             self._console.print(f"{stage}: {total} of {total}", highlight=False)

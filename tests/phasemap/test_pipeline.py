@@ -222,7 +222,19 @@ def test_progress_names_the_stages_and_counts_every_step(small_scan, tmp_path):
     by_stage = {}
     for stage, done, total in steps:
         by_stage.setdefault(stage, []).append((done, total))
-    assert list(by_stage) == ["Centre and noise", "Reconstruct and fit", "Mask and phases", "Write result"]
+    assert list(by_stage) == [
+        "Read frames",
+        "Align",
+        "Centre and noise",
+        "Reconstruct and fit",
+        "Mask and phases",
+        "Write result",
+    ]
+    assert by_stage["Read frames"] == [(n, 8) for n in range(1, 9)]
+    # the rounds may end early; the count then goes to its end
+    *rounds, end = by_stage["Align"]
+    assert rounds == [(n, end[1]) for n in range(1, len(rounds) + 1)]
+    assert end[0] == end[1] >= len(rounds) >= 1
     assert by_stage["Centre and noise"] == [(n, 8) for n in range(1, 9)]
     assert by_stage["Reconstruct and fit"] == [(n, 18) for n in range(1, 19)]
     assert by_stage["Mask and phases"] == [(1, 2), (2, 2)]

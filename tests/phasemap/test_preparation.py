@@ -1,4 +1,5 @@
 from dataclasses import replace
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -12,14 +13,25 @@ from xanesmap.phasemap.preparation import (
     facts_before,
     load_references,
     pixel_size_um,
+    prepare_job,
+    warnings_after,
     warnings_before,
 )
+from xanesmap.phasemap.progress import no_progress
+from xanesmap.reconstruct.displacement import Alignment
 from xanesmap.reconstruct.readers import open_scan
 
 
 @pytest.fixture(scope="module")
 def scan(small_scan):
     return open_scan(small_scan.folder)
+
+
+@pytest.fixture(scope="module")
+def job(scan):
+    """What the slabs of the scan have in common, its frames used as recorded."""
+    config = config_with(align={"method": "none"}, memory="500MB")
+    return prepare_job(scan, load_references(config), engine_of(config, threads=1), config, progress=no_progress)
 
 
 def config_with(**sections):
@@ -83,15 +95,20 @@ def test_centres_beside_the_detector_are_refused(centre, scan):
         check_centre(scan, config_with(reconstruct={"centre_px": centre}))
 
 
-def test_a_change_of_magnification_over_the_scan_is_told(scan):
-    assert not any("Magnification" in line for line in warnings_before(scan, config_with()))
+def test_a_change_of_magnification_over_the_scan_is_told_where_the_frames_were_not_aligned(job):
+    def told(sizes, **changes):
+        changed = replace(job, scan=with_pixel_sizes(job.scan, sizes), **changes)
+        warnings = warnings_after(changed, config_with(), threshold=0.1, n_bad=0)
+        return [line for line in warnings if "pixel size changes" in line]
+
+    assert told([320] * 8) == []
+    assert told([None] * 8) == []
     # 1 % of 20 columns is a fifth of a pixel at the rim: nothing to see
-    small = with_pixel_sizes(scan, np.linspace(320, 323.2, 8))
-    assert not any("Magnification" in line for line in warnings_before(small, config_with()))
-    large = with_pixel_sizes(scan, np.linspace(320, 326.4, 8))
-    (told,) = [line for line in warnings_before(large, config_with()) if "Magnification" in line]
-    assert "2.00 %" in told
-    assert "0.4 pixels" in told
+    assert told(np.linspace(320, 323.2, 8)) == []
+    (line,) = told(np.linspace(320, 326.4, 8))
+    assert "2.00 %" in line
+    assert "0.4 pixels" in line
+    assert told(np.linspace(320, 326.4, 8), alignment=MagicMock(spec=Alignment)) == []
 
 
 def test_bundled_references_are_told_by_name(scan, reference_files):

@@ -29,6 +29,14 @@ def test_a_log_has_a_line_for_the_begin_and_the_end_of_every_stage():
     ]
 
 
+def test_a_stage_whose_end_is_told_twice_ends_once():
+    console = log()
+    with progress_bars(console) as progress:
+        for done in (1, 2, 3, 3):
+            progress("Align", done, 3)
+    assert console.file.getvalue().splitlines() == ["Align ...", "Align: 3 of 3"]
+
+
 def fail_in_the_middle(console):
     with progress_bars(console) as progress:
         progress("Reconstruct and fit", 1, 50)
