@@ -5,6 +5,7 @@ not follow each other; the chain of an image is looked up once, so that single r
 """
 
 import struct
+from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ SMALL_STREAM_BYTES = 4096
 
 METADATA_BYTES = 1 << 24
 """Largest stream taken for metadata: a value per image is a few bytes."""
+
+SPARE_FAT_SECTORS = 109
+"""As many parts of the table of sectors are named in the header, of any file."""
 
 _DAMAGED = (
     OSError,
@@ -60,6 +64,30 @@ class OleContainer(olefile.OleFileIO):  # type: ignore[misc]  # olefile has no t
     Microscopes leave hundreds of streams in every file, most of them settings; to unpack the entries of all takes ten
     times as long as to read those that are needed.
     """
+
+    def loadfat(self, header: bytes) -> None:
+        """Load the table of sectors, unless it claims to be larger than the file has use for."""
+        useful = 4 * self.nb_sect // self.sectorsize + SPARE_FAT_SECTORS
+        if self.num_fat_sectors > 2 * useful:
+            message = f"a table of {self.num_fat_sectors} sectors where {useful} would do"
+            raise OSError(message)
+        super().loadfat(header)
+
+    def loadfat_sect(self, sect: Any) -> int | None:
+        """Append a part of the table of sectors; olefile would copy all before it, for every part."""
+        number = None
+        for number in sect if isinstance(sect, array) else self.sect2array(sect):
+            if number in (olefile.ENDOFCHAIN, olefile.FREESECT):
+                break
+            self.fat.extend(self.sect2array(self.getsect(number)))
+        return number
+
+    def _open(self, start: int, size: int = olefile.UNKNOWN_SIZE, force_FAT: bool = False) -> Any:
+        """Open a stream that is no larger than the file: sectors that lead back to one another fill any size."""
+        if size != olefile.UNKNOWN_SIZE and size > self._filesize:
+            message = f"a stream of {size} bytes in a file of {self._filesize}"
+            raise OSError(message)
+        return super()._open(start, size, force_FAT=force_FAT)
 
     def loaddirectory(self, sect: int) -> None:
         """Load the directory as it is in the file, and unpack the entry of the root."""
@@ -280,4 +308,6 @@ def _sector_chain(container: OleContainer, first: int, n_sectors: int) -> NDArra
     chain = [first]
     while len(chain) < n_sectors and 0 <= table[chain[-1]] < table.size:
         chain.append(int(table[chain[-1]]))
-    return np.array(chain, dtype=np.int64)
+    # A chain that turns back on itself would give some bytes twice: it ends where it does.
+    distinct = np.unique(np.array(chain, dtype=np.int64), return_index=True)[1]
+    return np.array(chain[: distinct.size] if distinct.size < len(chain) else chain, dtype=np.int64)

@@ -16,6 +16,7 @@ import tifffile
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.scan import CountArray
+from xanesmap.reconstruct.tiff_chain import require_ending_chain
 
 # What is wrong with a file is told by its error; a handler keeps tifffile's own remarks from the terminal, where a
 # program has not asked for them.
@@ -234,8 +235,9 @@ def find_frames(path: Path) -> list[TiffFrame]:
     Raises
     ------
     DataError
-        The file cannot be read as TIFF, or a page is no grey-scale image of numbers.
+        The file cannot be read as TIFF, its pages have no end, or a page is no grey-scale image of numbers.
     """
+    require_ending_chain(path)
     with _open_tiff(path) as file:
         seen = os.fstat(file.filehandle.fileno())
         first = file.pages[0]
