@@ -22,7 +22,7 @@ from xanesmap.viewers.alignment_figure import alignment_figure
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 from xanesmap.viewers.energy_scale_figure import energy_scale_figure
 from xanesmap.viewers.histograms import histogram, share_within
-from xanesmap.viewers.label_spectra import label_spectra
+from xanesmap.viewers.label_spectra import as_fitted, label_spectra
 from xanesmap.viewers.map_rows import (
     amount_row,
     composite_row,
@@ -266,7 +266,7 @@ def spectra_figure(result: PhaseMap) -> Figure | None:
     if result.mu is None:
         return None
     title = "Mean spectrum of each phase label"
-    spectra = label_spectra(result)
+    spectra = as_fitted(result, label_spectra(result))
     if not spectra:
         return statement_figure(title, "No voxel carries a phase label, so there is no spectrum to show.")
     figure = draw_spectra(result, spectra)

@@ -1,6 +1,7 @@
 """Mean spectrum of each phase label and its fit with the references of the run."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,24 @@ def _spectrum(name: str, count: int, sums: NDArray[Any]) -> LabelSpectrum:
     return LabelSpectrum(name=name, n_voxels=count, mean=mean, spread=spread)
 
 
+def as_fitted(result: PhaseMap, spectra: Sequence[LabelSpectrum]) -> list[LabelSpectrum]:
+    """Spectra as the run fitted them: normalised where it normalised.
+
+    Parameters
+    ----------
+    result
+        A result; its root attribute ``fit`` holds the normalisation, if any.
+    spectra
+        Mean spectra of `label_spectra`.
+    """
+    matrix = result.attributes.get("fit", {}).get("matrix")
+    if matrix is None:
+        return list(spectra)
+    normalise = np.asarray(matrix, dtype=np.float64)
+    # the spread as if the energies scattered independently
+    return [replace(one, mean=normalise @ one.mean, spread=np.sqrt(normalise**2 @ one.spread**2)) for one in spectra]
+
+
 def fit_spectrum(result: PhaseMap, spectrum: NDArray[np.float64]) -> SpectrumFit | None:
     """Fit a spectrum with the curves of the run, as the run fitted its voxels when unconstrained.
 
@@ -105,7 +124,7 @@ def fit_spectrum(result: PhaseMap, spectrum: NDArray[np.float64]) -> SpectrumFit
     result
         A result; its root attribute ``fit`` holds the curves.
     spectrum
-        (energy,) in 1/um.
+        (energy,) in 1/um, as fitted.
 
     Returns
     -------
