@@ -219,7 +219,8 @@ def open_volumes(
         raise DataError(message)
     volumes = [_hdf5_volume(path, "img") for path in kept]
     energies = [] if overrides.energies_ev is not None else [_pyxas_energy(path) for path in kept]
-    return _series(volumes, energies, overrides, unit=_common_unit(kept, "img"))
+    notes = _left_out_notes([path for path in paths if path not in kept], asked)
+    return _series(volumes, energies, overrides, unit=_common_unit(kept, "img"), notes=notes)
 
 
 def find_volume_files(asked: Sequence[str | Path]) -> list[Path]:
@@ -249,6 +250,19 @@ def _find_files(item: str | Path) -> list[Path]:
 def _holds(path: Path, name: str) -> bool:
     with open_hdf5(path) as file:
         return look_up(file, name, path=path) is not None
+
+
+def _left_out_notes(paths: Sequence[Path], asked: Sequence[str | Path]) -> tuple[str, ...]:
+    """A sentence on files of folders that hold no volume; a file named by itself is refused."""
+    named = {Path(item) for item in asked}
+    for path in paths:
+        if path in named:
+            message = f"{path}: holds no volume as pyxas writes it ('img' and 'X_eng'). Take it from the list of files."
+            raise DataError(message)
+    if not paths:
+        return ()
+    shown = ", ".join(path.name for path in paths[:3]) + (" ..." if len(paths) > 3 else "")
+    return (f"{len(paths)} HDF5 files hold no volumes and were left out: {shown}.",)
 
 
 def _pyxas_energy(path: Path) -> float:

@@ -22,19 +22,39 @@ from xanesmap.reconstruct.array_tomogram import ArrayTomogram
 from xanesmap.reconstruct.inspection import inspect_scan
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan_writer import write_tomogram
+from xanesmap.reconstruct.volume_recognition import holds_volumes
+from xanesmap.reconstruct.volume_report import inspect_volumes
+from xanesmap.reconstruct.volumes import open_volumes
 
 LIMIT_S = 2.0
 """Processor time of this process and those it waited for: the machine may be busy."""
 LIMIT_WAITING_S = 10.0
 LIMIT_BYTES = 500 * 2**20
-FORMATS = ("fxi", "dataexchange", "nxtomo", "mantis", "als832")
+FORMATS = ("fxi", "dataexchange", "nxtomo", "mantis", "als832", "pyxas", "registered")
+VOLUME_FORMATS = ("pyxas", "registered")
 SHAPE = (10, 4, 6)  # (angle, v, u)
 HUGE_CHUNK = (10, 2**13, 2**13)
 IN_OPEN = 0x20
 
 
+def write_volumes(path, format):
+    """Write reconstructed volumes of two energies, the second of pyxas into a file of its own."""
+    volumes = np.random.default_rng(1).normal(0.1, 0.01, (2, *SHAPE)).astype(np.float32)
+    if format == "registered":
+        with h5py.File(path, "w") as file:
+            group = file.create_group("registration_results/reg_results")
+            group["registered_xanes3D"], group["eng_list"] = volumes, [7.1, 7.13]
+        return
+    for place, volume, energy_kev in zip((path, path.with_name("second.h5")), volumes, (7.1, 7.13), strict=True):
+        with h5py.File(place, "w") as file:
+            file["img"], file["X_eng"] = volume, energy_kev
+
+
 def write_valid(path, format):
-    """Write a small scan of one energy, or of two for MANTiS."""
+    """Write a small scan of one energy, or of two for MANTiS and volumes."""
+    if format in VOLUME_FORMATS:
+        write_volumes(path, format)
+        return
     rng = np.random.default_rng(1)
     if format == "mantis":
         with h5py.File(path, "w") as file:
@@ -306,8 +326,15 @@ class OpenWatch:
 
 
 def read_all(path):
-    """Do with a file whatever a user may do with a scan; "read" or the sentence it is refused with."""
+    """Do with a file whatever a user may do with a scan, or with volumes; "read" or the sentence it is refused with."""
+    second = path.with_name("second.h5")
+    source = [path, second] if second.exists() else [path]
     try:
+        if holds_volumes(source):
+            volumes = open_volumes(source)
+            volumes.read_slices(0, min(2, volumes.shape[1]))
+            inspect_volumes(volumes)
+            return "read"
         scan = open_scan(path)
         for tomogram in scan.tomograms:
             tomogram.read_rows(0, min(2, tomogram.n_rows))

@@ -148,3 +148,14 @@ def test_a_volume_that_changes_after_it_was_opened_is_told(tmp_path):
     unlike_shapes(tmp_path)
     with pytest.raises(DataError, match=r"recon_scan_98\.h5: dataset 'img' changed since it was opened"):
         series.read_slices(0, 4)
+
+
+def test_files_without_a_volume_are_left_out_with_a_note_and_refused_where_they_are_named(tmp_path):
+    folder = write_pyxas(tmp_path)
+    with h5py.File(folder / "recon_scan_97.h5", "w") as file:
+        file["img"] = MU[0]
+    opened = open_volumes(folder)
+    assert opened.shape[0] == 3
+    assert "1 HDF5 files hold no volumes and were left out: recon_scan_97.h5." in opened.notes
+    with pytest.raises(DataError, match=r"recon_scan_97\.h5: holds no volume as pyxas writes it"):
+        open_volumes(sorted(folder.glob("*.h5")))
