@@ -59,7 +59,7 @@ def choose_alignment(
 
 def alignment_notes(alignment: Alignment, scan: Scan) -> tuple[str, ...]:
     """What a user should know about an alignment, one sentence each."""
-    return (*_left_out(alignment, scan), *_wrong_contrast(alignment, scan))
+    return (*_left_out(alignment, scan), *_wrong_contrast(alignment, scan), *_cut(alignment))
 
 
 def _left_out(alignment: Alignment, scan: Scan) -> list[str]:
@@ -72,6 +72,17 @@ def _left_out(alignment: Alignment, scan: Scan) -> list[str]:
     return [
         f"{int(lost.sum())} of {int(measured.sum())} frames could not be matched to what the others predict and were "
         f"left out, most of them ({int(lost[most].sum())}) at {scan.energies_ev[most]:.2f} eV."
+    ]
+
+
+def _cut(alignment: Alignment) -> list[str]:
+    """A sentence on an object larger than the field."""
+    if not alignment.reaches_over_sides:
+        return []
+    return [
+        "The object reaches over the sides of the field. Energies are aligned to one another to about a tenth of a "
+        "pixel, but a displacement that all of them share at an angle is known to about half a pixel only, and "
+        "attenuation has an offset."
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import zarr
@@ -89,7 +90,7 @@ def report_alignment(
 def write_report(folder: Path, report: AlignmentReport) -> None:
     """Add the report to the group `alignment` of a store that is being written."""
     group = zarr.open_group(folder / ALIGNMENT_GROUP, mode="r+").create_group(REPORT_GROUP)
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for field in dataclasses.fields(report):
         value = getattr(report, field.name)
         if isinstance(value, np.ndarray):
@@ -124,8 +125,8 @@ def read_report(path: Path) -> AlignmentReport | None:
 def _read(folder: Path) -> AlignmentReport:
     group = zarr.open_group(folder, mode="r")
     report = zarr.open_group(folder / REPORT_GROUP, mode="r")
-    numbers = dict(report.attrs["report"])  # type: ignore[call-overload]
-    values = {field.name: numbers.get(field.name) for field in dataclasses.fields(AlignmentReport)}
+    numbers: dict[str, Any] = dict(report.attrs["report"])  # type: ignore[arg-type]
+    values: dict[str, Any] = {field.name: numbers.get(field.name) for field in dataclasses.fields(AlignmentReport)}
     values |= {name: np.asarray(report[name]) for name in report.array_keys()}
     values |= {name: _correlation(numbers[name]) for name in _CORRELATIONS}
     angles = np.asarray(group["angles_rad"])
@@ -137,7 +138,8 @@ def _read(folder: Path) -> AlignmentReport:
     return AlignmentReport(**values)
 
 
-def _correlation(numbers: dict[str, object]) -> ShellCorrelation:
-    fields = {field.name: numbers[field.name] for field in dataclasses.fields(ShellCorrelation)}
-    arrays = {name: np.asarray(value, float) if isinstance(value, list) else value for name, value in fields.items()}
-    return ShellCorrelation(**arrays)  # type: ignore[arg-type]
+def _correlation(numbers: dict[str, Any]) -> ShellCorrelation:
+    fields: dict[str, Any] = {field.name: numbers[field.name] for field in dataclasses.fields(ShellCorrelation)}
+    for name, value in fields.items():
+        fields[name] = np.asarray(value, float) if isinstance(value, list) else value
+    return ShellCorrelation(**fields)

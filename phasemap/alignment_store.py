@@ -65,7 +65,8 @@ def write_alignment_group(folder: Path, alignment: Alignment, scan: Scan) -> Non
         Its angles and energies are kept with it.
     """
     group = zarr.open_group(folder, mode="r+").create_group(ALIGNMENT_GROUP)
-    group.attrs.update({"roll_rad": alignment.roll_rad, "version": ALIGNMENT_VERSION})
+    facts = {"roll_rad": alignment.roll_rad, "reaches_over_sides": alignment.reaches_over_sides}
+    group.attrs.update({**facts, "version": ALIGNMENT_VERSION})
     angles = np.full(alignment.kept.shape, np.nan)
     for row, tomogram in zip(angles, scan.tomograms, strict=True):
         row[: len(tomogram.angles_rad)] = tomogram.angles_rad
@@ -149,9 +150,9 @@ def read_alignment(source: str | Path, scan: Scan) -> KeptAlignment:
             "'xanesmap run' whose frames were aligned."
         )
         raise DataError(message)
-    arrays, roll = _read_arrays(path)
+    arrays, stored = _read_arrays(path)
     check_same_frames(path, arrays, scan)
-    alignment = _as_alignment(arrays, roll)
+    alignment = _as_alignment(arrays, stored)
     if _same_files(attributes, scan):
         return KeptAlignment(alignment=alignment, notes=())
     check_same_motion(path, alignment, scan)
@@ -159,14 +160,20 @@ def read_alignment(source: str | Path, scan: Scan) -> KeptAlignment:
     return KeptAlignment(alignment=alignment, notes=(note,))
 
 
-def _read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], float]:
+def _read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+    """Arrays and facts of the group, as stored."""
     try:
         group = zarr.open_group(path / ALIGNMENT_GROUP, mode="r")
         if int(group.attrs["version"]) > ALIGNMENT_VERSION:  # type: ignore[arg-type]
             message = f"The alignment {path} was written by a newer version of xanesmap; update xanesmap to read it."
             raise DataError(message)
         arrays = {name: np.asarray(group[name]) for name in _UNITS}
-        return arrays, float(group.attrs["roll_rad"])  # type: ignore[arg-type]
+        attributes: dict[str, Any] = dict(group.attrs)
+        facts = {
+            "roll_rad": float(attributes["roll_rad"]),
+            "reaches_over_sides": bool(attributes["reaches_over_sides"]),
+        }
+        return arrays, facts
     except (KeyError, ValueError, TypeError, OSError) as error:
         message = f"The alignment {path} is damaged ({error}); make it again with 'xanesmap align'."
         raise DataError(message) from error
@@ -185,17 +192,17 @@ def displacement_in(path: Path) -> NDArray[np.float64] | None:
     return _as_alignment(*_read_arrays(path)).displacement_px
 
 
-def _as_alignment(arrays: Mapping[str, NDArray[Any]], roll_rad: float) -> Alignment:
+def _as_alignment(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Alignment:
     return Alignment(
         shift_px=arrays["shift_px"].astype(np.float64),
         magnification=arrays["magnification"].astype(np.float64),
-        roll_rad=roll_rad,
         centre_px=arrays["centre_px"].astype(np.float64),
         residual_px=arrays["residual_px"].astype(np.float64),
         kept=arrays["kept"].astype(bool),
         air_level=arrays["air_level"].astype(np.float64),
         pattern=arrays["pattern"].astype(np.float32),
         contrast=arrays["contrast"].astype(np.float64),
+        **facts,
     )
 
 

@@ -136,17 +136,26 @@ def _predict(
 ) -> list[NDArray[np.float32]]:
     """For each group `(component, angle, v, u)` undisturbed sinograms of the components."""
     engine = FourierEngine()
-    centre = (stack.shape[1] - 1) / 2
+    margin = stack.margin_px
+    centre = (stack.shape[1] - 1) / 2 + margin
     unmixing = np.linalg.pinv(state.spectra).astype(np.float32)
     volumes = np.zeros((), np.float32)
     for position, group in enumerate(stack.groups):
         known = None if predicted is None else predicted[position]
         unmixed = _unmix(stack, state, group, unmixing=unmixing, known=known)
         angles = stack.angles_rad[group[0]]
-        volumes = volumes + np.stack([engine.reconstruct(_by_slice(s), angles, centre=centre) for s in unmixed])
+        volumes = volumes + np.stack(
+            [engine.reconstruct(_extended(_by_slice(s), margin), angles, centre=centre) for s in unmixed]
+        )
     volumes = _regularise(volumes, blur_px=blur_px)
+    inside = slice(margin, margin + stack.shape[1])
     return [
-        np.stack([_by_slice(engine.project(volume, stack.angles_rad[group[0]], centre=centre)) for volume in volumes])
+        np.stack(
+            [
+                _by_slice(engine.project(volume, stack.angles_rad[group[0]], centre=centre)[..., inside])
+                for volume in volumes
+            ]
+        )
         for group in stack.groups
     ]
 
@@ -154,6 +163,20 @@ def _predict(
 def _by_slice(frames: NDArray[np.float32]) -> NDArray[np.float32]:
     """`(angle, v, u)` to `(v, angle, u)`, and back."""
     return np.ascontiguousarray(frames.transpose(1, 0, 2))
+
+
+def _extended(sinograms: NDArray[np.float32], margin_px: int) -> NDArray[np.float32]:
+    """Sinograms `(v, angle, u)` continued over either side of the detector, falling smoothly from their last value.
+
+    Cut off at the side, the filter would answer with a bright rim, and the prediction would be wrong all over.
+    """
+    if margin_px == 0:
+        return sinograms
+    extended = np.pad(sinograms, ((0, 0), (0, 0), (margin_px, margin_px)), mode="edge")
+    fall = np.cos(0.5 * np.pi * (np.arange(margin_px, dtype=np.float32) + 1) / (margin_px + 1)) ** 2
+    extended[..., :margin_px] *= fall[::-1]
+    extended[..., -margin_px:] *= fall
+    return extended
 
 
 def _unmix(
@@ -264,6 +287,7 @@ def _result(stack: FrameStack, state: AlignmentState, matches: Sequence[EnergyMa
         air_level=levels,
         pattern=np.stack([fine_structure(match.pattern, _FINAL_PATTERN_LENGTH_PX) for match in matches]),
         contrast=np.array([np.median(match.gain[k]) for match, k in zip(matches, state.kept, strict=True)]),
+        reaches_over_sides=stack.margin_px > 0,
     )
 
 

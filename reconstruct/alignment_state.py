@@ -67,6 +67,9 @@ def first_state(
     """
     n_energies = len(stack.coefficients)
     shifts = coarse_displacement(stack.centres_of_mass, stack.angles_rad, n_columns=stack.shape[1])
+    if stack.margin_px:
+        # what moves in and out of the field moves the centre of mass: only that of whole energies is any use
+        shifts = [np.broadcast_to(np.median(shift, axis=0), shift.shape).copy() for shift in shifts]
     state = AlignmentState(
         shifts=tuple(shifts),
         magnification=np.ones(n_energies) if magnification is None else np.array(magnification, np.float64),

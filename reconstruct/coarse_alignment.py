@@ -14,6 +14,12 @@ from xanesmap.errors import DataError
 FloatArray = NDArray[np.floating[Any]]
 
 _BORDER_SHARE = 0.07  # of the detector, on each side, taken for air
+_AIR_PERCENTILE = 5
+_AIR_SMOOTHING_PX = 2.0
+_SIDE_PX = 3
+# Of the attenuation of the object, at a side; and a line integral that no fixed pattern has over many pixels.
+_TOUCHING = 0.15
+_LEAST_TOUCHING = 0.02
 _SMOOTHING_PX = 1.0
 _SIGMA = 5.0  # smoothed noise above which a pixel counts as object
 
@@ -28,13 +34,32 @@ def air_level(frames: NDArray[np.float32]) -> NDArray[np.float32]:
 
     Returns
     -------
-    `(angle,)` median over the border of the frame, which may be covered by the object up to nearly half.
+    `(angle,)` median over the border of the frame; where the object reaches over its sides, the lowest part of the
+    frame, which is air as long as there is any.
     """
+    if touches_sides(frames):
+        smooth = gaussian_filter(frames, (0, _AIR_SMOOTHING_PX, _AIR_SMOOTHING_PX))
+        return np.asarray(np.percentile(smooth, _AIR_PERCENTILE, axis=(1, 2)), np.float32)
     n_v, n_u = frames.shape[1:]
     rows, columns = max(2, round(_BORDER_SHARE * n_v)), max(2, round(_BORDER_SHARE * n_u))
     border = np.ones((n_v, n_u), bool)
     border[rows:-rows, columns:-columns] = False
     return np.asarray(np.median(frames[:, border], axis=1), np.float32)
+
+
+def touches_sides(frames: NDArray[np.float32]) -> bool:
+    """Whether the object reaches over the left or right side of the detector.
+
+    Parameters
+    ----------
+    frames
+        `(angle, v, u)` line integrals.
+    """
+    mean = gaussian_filter(frames.mean(axis=0, dtype=np.float64), _AIR_SMOOTHING_PX)
+    air, most = np.percentile(mean, [_AIR_PERCENTILE, 99])
+    sides = np.stack([mean[:, :_SIDE_PX].mean(axis=1), mean[:, -_SIDE_PX:].mean(axis=1)])
+    # of the rows of a side the fullest fifth: a particle need not cover all of them
+    return bool(np.percentile(sides, 80, axis=1).max() > air + max(_TOUCHING * (most - air), _LEAST_TOUCHING))
 
 
 def coarse_displacement(

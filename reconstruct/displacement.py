@@ -42,6 +42,9 @@ class Alignment:
         changed: its fine structure, to be subtracted likewise, unitless.
     contrast
         `(energy,)` contrast of the frames over that of their prediction from the spectra; 1 where those are right.
+    reaches_over_sides
+        Whether the object does, at the left or right of the detector: what moves in and out of the field then leaves
+        displacements that all energies share uncertain, more than `residual_px` says.
     """
 
     shift_px: NDArray[np.float64]
@@ -53,6 +56,7 @@ class Alignment:
     air_level: NDArray[np.float64]
     pattern: NDArray[np.float32]
     contrast: NDArray[np.float64]
+    reaches_over_sides: bool = False
 
     def kept_frames(self, index: int, *, n_angles: int) -> NDArray[np.bool_]:
         """`(angle,)` True for the frames to use of an energy that has `n_angles`."""

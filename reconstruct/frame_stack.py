@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.coarse_alignment import air_level, centres_of_mass
+from xanesmap.reconstruct.coarse_alignment import air_level, centres_of_mass, touches_sides
 from xanesmap.reconstruct.optics import spline_coefficients
 
 FloatArray = NDArray[np.floating[Any]]
 
 LEAST_ANGLES = 8
+
+_TOUCHING_SHARE = 0.3  # of the energies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class FrameStack:
         For each energy `(angle, 2)` centre of mass (v, u), pixels, NaN without object.
     profiles
         For each energy `(angle, v)` line integrals summed along u.
+    margin_px
+        Columns by which the volumes reach over either side of the detector: 0 unless the object does.
     """
 
     coefficients: tuple[NDArray[np.float32], ...]
@@ -45,6 +49,7 @@ class FrameStack:
     air_levels: tuple[NDArray[np.float32], ...]
     centres_of_mass: tuple[NDArray[np.float64], ...]
     profiles: tuple[NDArray[np.float64], ...]
+    margin_px: int
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -75,11 +80,12 @@ def stack_frames(
     angles = tuple(np.asarray(a, np.float64) for a in angles_rad)
     _check_angles(angles)
     coefficients: list[NDArray[np.float32]] = []
-    levels, centres, profiles = [], [], []
+    levels, centres, profiles, touching = [], [], [], []
     for index, frames in enumerate(projections):
         expected = (*angles[index].shape, *(coefficients[0].shape[1:] if index else frames.shape[1:]))
         _check_shape(frames, expected, index=index)
         level = air_level(frames)
+        touching.append(touches_sides(frames))
         levelled = frames - level[:, None, None]
         levels.append(level)
         centres.append(centres_of_mass(levelled))
@@ -92,7 +98,13 @@ def stack_frames(
         air_levels=tuple(levels),
         centres_of_mass=tuple(centres),
         profiles=tuple(profiles),
+        margin_px=_margin(touching, n_columns=coefficients[0].shape[2]),
     )
+
+
+def _margin(touching: Sequence[bool], *, n_columns: int) -> int:
+    """Half a detector where the object reaches over the sides; before the edge it may attenuate too little to show."""
+    return n_columns // 2 if np.mean(touching) > _TOUCHING_SHARE else 0
 
 
 def _check_angles(angles_rad: Sequence[NDArray[np.float64]]) -> None:
