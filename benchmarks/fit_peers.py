@@ -83,7 +83,7 @@ def fits() -> dict[str, Callable[[np.ndarray], Result]]:
         from pyxas import fit_2D_xanes_non_iter
     except ImportError:
         return found
-    references = {i: np.column_stack([ENERGIES / 1000, columns[:, i]]) for i in range(2)}
+    references = {f"ref{i}": np.column_stack([ENERGIES / 1000, columns[:, i]]) for i in range(2)}
     found["pyxas (constant offset)"] = lambda spectra: (
         shares(fit_2D_xanes_non_iter(spectra[:, :, None], ENERGIES / 1000, references)[0][:, :, 0]),
         None,
