@@ -117,6 +117,26 @@ def test_pages_that_lead_back_late_are_refused_as_well(tmp_path):
         find_frames(path)
 
 
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}])
+@pytest.mark.parametrize("page", [0, 3])
+@pytest.mark.parametrize("place", ["tags", "next page"])
+def test_pages_that_are_not_in_the_file_are_missed(tmp_path, options, page, place):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, IMAGES, photometric="minisblack", **options)
+    offsets, tiff = page_offsets(path)
+    content = bytearray(path.read_bytes())
+    (n_tags,) = struct.unpack_from(tiff.tagnoformat, content, offsets[page])
+    if place == "tags":
+        format, where = tiff.tagnoformat, offsets[page]
+    else:
+        format, where = tiff.offsetformat, offsets[page] + tiff.tagnosize + n_tags * tiff.tagsize
+    struct.pack_into(format, content, where, 256 ** struct.calcsize(format) - 1)
+    path.write_bytes(content)
+    lost = page + 1 if place == "tags" else page + 2
+    with pytest.raises(DataError, match=rf"a\.tif: cannot be read as TIFF \(page {lost} is not in the file\)"):
+        find_frames(path)
+
+
 def test_more_pages_than_a_scan_has_frames_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, IMAGES, photometric="minisblack")
