@@ -18,6 +18,7 @@ from xanesmap.spectra.tied_background import tie_background
 FloatArray = NDArray[np.floating[Any]]
 
 _COMPONENTS = 2
+_LEAST_STRUCTURE = 0.2
 _ROUNDS_OF_NMF = 500
 
 
@@ -42,11 +43,33 @@ def spectra_source(scan: Scan, references: list[Reference], config: RunConfig) -
 def _tied_references(
     profiles: NDArray[np.float64], scan: Scan, references: list[Reference], config: RunConfig
 ) -> NDArray[np.float64]:
-    energies, total = scan.energies_ev, profiles.sum(axis=1)
+    energies, total = scan.energies_ev, total_of_rows(profiles)
     scale = find_energy_scale(energies, references, config.spectra, total=total)
     sampled = sample_on_scale(references, scale)
     background = background_columns(energies, kind=config.spectra.background)
     return tie_background(total, sampled, background).T
+
+
+def total_of_rows(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Attenuation of every energy, blind to a level that all rows of an energy share.
+
+    What the level of air is taken for differs from energy to energy by the pattern of the detector, which is far more
+    than counting noise. Rows are weighted with what they hold beyond the mean of all rows.
+
+    Parameters
+    ----------
+    profiles
+        `(energy, v)` attenuation of every row.
+
+    Returns
+    -------
+    `(energy,)` relative attenuation; the plain sum where all rows hold alike.
+    """
+    mean = profiles.mean(axis=0)
+    weights = mean - mean.mean()
+    if mean.mean() <= 0 or weights.std() < _LEAST_STRUCTURE * mean.mean():
+        return np.asarray(profiles.sum(axis=1))
+    return np.asarray(profiles @ weights / (mean @ weights))
 
 
 def components_of_rows(profiles: NDArray[np.float64]) -> NDArray[np.float64]:
