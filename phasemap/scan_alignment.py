@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from xanesmap.reconstruct.alignment import MAX_ROUNDS, Refined, align_projection
 from xanesmap.reconstruct.binning import bin_frames, unbin_alignment
 from xanesmap.reconstruct.correction import attenuate
 from xanesmap.reconstruct.displacement import Alignment
+from xanesmap.reconstruct.registration_alternatives import RegistrationMethod, align_by_registration
 from xanesmap.reconstruct.scan import Scan, Tomogram
 from xanesmap.spectra.reference import Reference
 
@@ -55,6 +56,13 @@ def align_scan(scan: Scan, references: list[Reference], config: RunConfig, *, pr
     """
     settings = config.align
     binning = settings.binning or affordable_binning(scan, memory_bytes=config.memory_budget)
+    angles = [np.asarray(tomogram.angles_rad, np.float64) for tomogram in scan.tomograms]
+    frames = _line_integrals(scan, config, binning=binning, progress=progress)
+    if settings.method in get_args(RegistrationMethod):
+        method = cast(RegistrationMethod, settings.method)
+        magnification = starting_magnification(scan, config)
+        found = align_by_registration(list(frames), angles, method=method, magnification=magnification)
+        return unbin_alignment(found, binning=binning, n_rows=scan.n_rows, n_columns=scan.n_columns)
     refine: list[Refined] = []
     if settings.magnification == "fit":
         refine.append("magnification")
@@ -63,8 +71,8 @@ def align_scan(scan: Scan, references: list[Reference], config: RunConfig, *, pr
     with ExitStack() as held:
         scratch = _scratch(scan, config, binning=binning, held=held)
         found = align_projections(
-            _line_integrals(scan, config, binning=binning, progress=progress),
-            [np.asarray(tomogram.angles_rad, np.float64) for tomogram in scan.tomograms],
+            frames,
+            angles,
             spectra=spectra_source(scan, references, config),
             magnification=starting_magnification(scan, config),
             refine=refine,

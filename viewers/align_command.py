@@ -19,6 +19,9 @@ def align(
     out: Annotated[str | None, typer.Option(help="Alignment, a folder ending in .zarr.")] = None,
     reference: options.References = None,
     energy_offset: options.EnergyOffset = None,
+    method: Annotated[
+        str, typer.Option(help="projection-matching; to compare: joint-reprojection (TomoPy) or stackreg.")
+    ] = "projection-matching",
     magnification: options.Magnification = None,
     roll: options.Roll = None,
     binning: Annotated[int | None, typer.Option(help="Pixels averaged, along v and u; found when not given.")] = None,
@@ -28,6 +31,8 @@ def align(
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
     pixel_size_nm: options.PixelSize = None,
+    camera_binning: options.CameraBinning = None,
+    times_s: options.Times = None,
     sort_energies: options.SortEnergies = None,
     memory: options.Memory = None,
     overwrite: options.Overwrite = None,
@@ -45,10 +50,12 @@ def align(
             "energies_ev": options.energies_of(energies_ev),
             "angles_deg": options.angles_of(angles_deg),
             "pixel_size_nm": pixel_size_nm,
+            "camera_binning": camera_binning,
+            "times_s": options.times_of(times_s),
             "sort_energies": sort_energies,
         },
         "align": {
-            "method": "projection-matching",
+            "method": method,
             "magnification": magnification,
             "roll": "fit" if roll else None,
             "binning": binning,

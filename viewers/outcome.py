@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import typer
 from rich.console import Console
 
@@ -28,9 +30,11 @@ def alignment_lines(report: AlignmentReport) -> list[str]:
         if size is None
         else f"{1000 * size:.0f} nm"
     )
+    sigma = report.rms_sigma_px
+    known = f"known to {sigma:.3f} px" if math.isfinite(sigma) else "this method does not tell how well"
     return [
         f"Frames         {report.n_frames}, of which {report.n_left_out} left out",
-        f"Displacement   {along_v:.2f} px rms along v, {along_u:.2f} px along u; known to {report.rms_sigma_px:.3f} px",
+        f"Displacement   {along_v:.2f} px rms along v, {along_u:.2f} px along u; {known}",
         f"Rotation axis  column {report.centre_px.min():.2f} to {report.centre_px.max():.2f}",
         f"Magnification  changes by {rim:.2f} px at the rim of the field",
         f"Sharpness      {report.sharpness_gain:.2f} times that of the frames as recorded",
