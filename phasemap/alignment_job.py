@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from xanesmap.errors import DataError
 from xanesmap.phasemap.alignment_choice import alignment_notes
 from xanesmap.phasemap.alignment_reporting import report_alignment, write_report
 from xanesmap.phasemap.alignment_store import write_alignment
@@ -14,10 +15,9 @@ from xanesmap.phasemap.preparation import combination_model, load_references, pi
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.provenance import provenance
 from xanesmap.phasemap.scan_alignment import align_scan
+from xanesmap.phasemap.scan_input import open_scan_input
 from xanesmap.reconstruct.alignment_report import AlignmentReport
 from xanesmap.reconstruct.displacement import Alignment
-from xanesmap.reconstruct.readers import open_scan
-from xanesmap.reconstruct.scan import require_two_energies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +52,12 @@ def align(config: RunConfig, *, progress: Progress = no_progress) -> AlignmentOu
     FitError
         References that cannot be told apart at the energies of the scan.
     """
+    if config.align.method == "none":
+        message = "An alignment was asked for with method 'none'. Leave the method out, or give projection-matching."
+        raise DataError(message)
     out = config.out_path
     check_destination(out, overwrite=config.overwrite)
-    source = config.scan if len(config.scan) > 1 else config.scan[0]
-    scan = open_scan(
-        source,
-        sort_energies=config.reconstruct.sort_energies,
-        energies_ev=config.reconstruct.energies_ev,
-        angles_deg=config.reconstruct.angles_deg,
-    )
-    require_two_energies(scan)
+    scan = open_scan_input(config)
     references = load_references(config)
     combination_model(scan, references, config)
     size_um = pixel_size_um(scan, config)

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.layers import MIXED
+from xanesmap.reconstruct.acquisition import LARGEST_BINNING
 from xanesmap.reconstruct.engines import EngineName, FilterName
 from xanesmap.reconstruct.stripes import StripeMethod
 from xanesmap.reconstruct.volume_units import VolumeUnit
@@ -23,7 +24,7 @@ from xanesmap.spectra.edge_normalisation import Normalisation, PostEdge
 BUNDLED = "bundled"
 """Source of a reference that means the analytic model shipped with the program."""
 
-AlignMethod = Literal["auto", "projection-matching", "none"]
+AlignMethod = Literal["auto", "projection-matching", "none", "joint-reprojection", "stackreg"]
 
 _UNITS = {"": 1, "k": 1e3, "m": 1e6, "g": 1e9, "t": 1e12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 _SIZE = re.compile(r"\s*([0-9.]+)\s*([kmgt]i?)?b?\s*", re.IGNORECASE)
@@ -81,6 +82,10 @@ class ReconstructConfig(_Config):
     """Photon energies in place of those of the files, eV, in the order of the numbers in the file names."""
     angles_deg: tuple[float, ...] | None = None
     """Rotation angles in place of those of the files, degrees, the same for every energy."""
+    camera_binning: Annotated[int, Field(ge=1, le=LARGEST_BINNING)] | None = None
+    """Pixels of the camera added up along a row, in place of what the files say; 1 for none."""
+    times_s: tuple[float, ...] | None = None
+    """Start of every energy in place of those of the files, seconds since 1970, in the order of the energies."""
     volume_unit: VolumeUnit | None = None
     """Unit of attenuation in volumes that are reconstructed already: `1/um`, `1/mm`, `1/cm`, `1/m`, `1/pixel`."""
 
@@ -90,12 +95,16 @@ class AlignConfig(_Config):
 
     method: AlignMethod = "auto"
     """`projection-matching`; `none` takes the frames as recorded; `auto` aligns, and takes them as recorded where they
-    turn out to be at rest or cannot be aligned, or where `centre_px` is given."""
+    turn out to be at rest or cannot be aligned, or where `centre_px` is given. For comparison only, and where their
+    libraries are installed: `joint-reprojection` (TomoPy's `align_joint`, every energy by itself) and `stackreg`."""
     file: str | None = None
     """Alignment to use instead: the output of `xanesmap align`, or an earlier result."""
     magnification: Literal["fit", "recorded", "zone-plate", "none"] = "fit"
     """Change of magnification over the energies: fitted, from the pixel sizes in the files, inversely proportional to
     the energy, or none."""
+    zone_plate_magnification: Annotated[float, Field(gt=0)] | None = None
+    """Magnification of the zone plate at the mean energy, for `magnification = "zone-plate"`; far above 1 when not
+    given."""
     roll: Literal["none", "fit"] = "none"
     """Rotation of the detector against the rotation axis, the same at all energies."""
     components: Literal["references", "data"] = "references"

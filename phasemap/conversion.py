@@ -23,6 +23,8 @@ def convert_scan(
     energies_ev: ArrayLike | None = None,
     angles_deg: ArrayLike | None = None,
     pixel_size_nm: float | None = None,
+    camera_binning: int | None = None,
+    times_s: ArrayLike | None = None,
     progress: Progress = no_progress,
 ) -> tuple[Path, ...]:
     """Write every energy of a scan as a file of its own; only one frame is in memory at a time.
@@ -35,7 +37,7 @@ def convert_scan(
         Folder for the files; made if needed, and empty.
     format
         "dataexchange", "nxtomo", "fxi" or "tiff".
-    sort_energies, energies_ev, angles_deg, pixel_size_nm
+    sort_energies, energies_ev, angles_deg, pixel_size_nm, camera_binning, times_s
         As in `open_scan`; what is stated there is written.
     progress
         Called with stage, energies written and energies of the scan.
@@ -56,6 +58,8 @@ def convert_scan(
         energies_ev=energies_ev,
         angles_deg=angles_deg,
         pixel_size_nm=pixel_size_nm,
+        camera_binning=camera_binning,
+        times_s=times_s,
     )
     folder = Path(out)
     made = _prepare(folder)

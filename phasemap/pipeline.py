@@ -28,13 +28,12 @@ from xanesmap.phasemap.preparation import (
 )
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
+from xanesmap.phasemap.scan_input import open_scan_input
 from xanesmap.phasemap.slab import NOISE_ROWS, SlabJob, SlabMaps, map_slab
 from xanesmap.phasemap.slab_threads import StepDone, run_slabs
 from xanesmap.phasemap.store import ResultWriter
 from xanesmap.phasemap.volume_input import takes_volumes
 from xanesmap.phasemap.volume_mapping import map_volumes
-from xanesmap.reconstruct.readers import open_scan
-from xanesmap.reconstruct.scan import require_two_energies
 
 
 def map_phases(
@@ -88,14 +87,7 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     check_destination(config.out_path, overwrite=config.overwrite)
     if takes_volumes(config):
         return map_volumes(config, progress=progress)
-    source = config.scan if len(config.scan) > 1 else config.scan[0]
-    scan = open_scan(
-        source,
-        sort_energies=config.reconstruct.sort_energies,
-        energies_ev=config.reconstruct.energies_ev,
-        angles_deg=config.reconstruct.angles_deg,
-    )
-    require_two_energies(scan)
+    scan = open_scan_input(config)
     references = load_references(config)
     combination_model(scan, references, config)
     check_centre(scan, config)

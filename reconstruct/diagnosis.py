@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from xanesmap.reconstruct.acquisition import MIN_PROJECTIONS
-from xanesmap.reconstruct.scan import SORTED_NOTE
+from xanesmap.reconstruct.scan import ORDER_REMEDY, SORTED_NOTE
 from xanesmap.reconstruct.scan_report import EnergyReport, Problem, ScanReport, Severity
 
 PLACEHOLDER_COUNTS = 1.0
@@ -32,7 +32,7 @@ PIXEL_SIZE_SPREAD = 1e-3
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
-def with_problems(report: ScanReport, *, notes: Sequence[str] = ()) -> ScanReport:
+def with_problems(report: ScanReport, *, notes: Sequence[str] = (), out_of_order: str | None = None) -> ScanReport:
     """Report with everything that looks wrong, worst first.
 
     Parameters
@@ -41,13 +41,17 @@ def with_problems(report: ScanReport, *, notes: Sequence[str] = ()) -> ScanRepor
         Figures of the scan.
     notes
         What the reader had to assume, told as it is.
+    out_of_order
+        Which energy is out of order, where a run would refuse that.
 
     Returns
     -------
     The same report with `problems` filled in: errors before warnings before notes.
     """
     found = [problem for rule in _RULES for problem in rule(report)]
-    found += [_note_problem(note) for note in notes]
+    if out_of_order is not None:
+        found.append(Problem(severity="error", finding=out_of_order, remedy=ORDER_REMEDY))
+    found += [_note_problem(note) for note in notes if note != SORTED_NOTE or out_of_order is None]
     in_order = sorted(found, key=lambda problem: SEVERITIES.index(problem.severity))
     return dataclasses.replace(report, problems=tuple(in_order))
 

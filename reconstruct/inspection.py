@@ -27,13 +27,17 @@ RAW_BYTES = 2
 FLOAT32_BYTES = 4
 
 
-def inspect_scan(scan: Scan, *, progress: Callable[[int, int], None] | None = None) -> ScanReport:
+def inspect_scan(
+    scan: Scan, *, order_is_asked: bool = True, progress: Callable[[int, int], None] | None = None
+) -> ScanReport:
     """Report on a scan from its metadata, one projection and the flats and darks of each energy.
 
     Parameters
     ----------
     scan
         The scan, as opened.
+    order_is_asked
+        Whether the user asked to sort energies that are out of order. Where not, these are a problem to solve first.
     progress
         Called with the number of energies looked at and the number of all.
 
@@ -67,7 +71,7 @@ def inspect_scan(scan: Scan, *, progress: Callable[[int, int], None] | None = No
         volume_bytes=len(rows) * scan.n_rows * scan.n_columns**2 * FLOAT32_BYTES,
         problems=(),
     )
-    return with_problems(report, notes=scan.notes)
+    return with_problems(report, notes=scan.notes, out_of_order=None if order_is_asked else scan.out_of_order)
 
 
 def find_edge(energies_ev: NDArray[np.floating[Any]]) -> tuple[str, float] | None:

@@ -1,4 +1,4 @@
-"""What a user states in place of what the files record: energies, angles, pixel size."""
+"""What a user states in place of what the files record: energies, angles, pixel size, binning, times."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.acquisition import EV_RANGE, PIXEL_SIZE_NM_RANGE, angles_rad_from
+from xanesmap.reconstruct.acquisition import (
+    EV_RANGE,
+    LARGEST_BINNING,
+    PIXEL_SIZE_NM_RANGE,
+    angles_rad_from,
+    binning_from,
+)
 from xanesmap.reconstruct.scan import CountArray, Frames, Tomogram
+
+LATEST_TIME_S = 4_102_444_800.0
+"""Begin of the year 2100, seconds since 1970: larger numbers are of another unit, such as ms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +33,17 @@ class Overrides:
         `(angle,)` rotation angles in degrees, the same for every energy.
     pixel_size_nm
         Pixel size in the sample in nm, the same for every energy.
+    camera_binning
+        Pixels of the camera added up along a row, the same for every energy; 1 for none.
+    times_s
+        `(energy,)` start of every energy, seconds since 1970, in the order of `energies_ev`.
     """
 
     energies_ev: NDArray[np.float64] | None = None
     angles_deg: NDArray[np.float64] | None = None
     pixel_size_nm: float | None = None
+    camera_binning: int | None = None
+    times_s: NDArray[np.float64] | None = None
 
     def angles_rad(self, *, n_projections: int, path: Path) -> NDArray[np.float64]:
         """Given angles in radians, for a file with so many projections.
@@ -54,12 +69,14 @@ NO_OVERRIDES = Overrides()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatedTomogram:
-    """A tomogram with energy, angles or pixel size as the user stated them; all else is as recorded."""
+    """A tomogram with what the user stated of it; all else is as recorded."""
 
     recorded: Tomogram
     energy_ev: float
     angles_rad: NDArray[np.float64]
     pixel_size_nm: float | None
+    binning: int | None
+    time_s: float | None
     notes: tuple[str, ...]
 
     @property
@@ -87,16 +104,6 @@ class StatedTomogram:
         """Number of dark frames."""
         return self.recorded.n_darks
 
-    @property
-    def time_s(self) -> float | None:
-        """Start of the tomogram, seconds since 1970, or None."""
-        return self.recorded.time_s
-
-    @property
-    def binning(self) -> int | None:
-        """Pixels of the camera added up along a row, or None."""
-        return self.recorded.binning
-
     def read_rows(self, start: int, stop: int) -> Frames:
         """Read detector rows start to stop - 1 of all projections, flats and darks; safe in threads."""
         return self.recorded.read_rows(start, stop)
@@ -115,6 +122,8 @@ def check_overrides(
     energies_ev: ArrayLike | None = None,
     angles_deg: ArrayLike | None = None,
     pixel_size_nm: float | None = None,
+    camera_binning: int | None = None,
+    times_s: ArrayLike | None = None,
 ) -> Overrides:
     """Overrides from plain numbers, refused where they have another unit.
 
@@ -126,25 +135,60 @@ def check_overrides(
         Rotation angles in degrees.
     pixel_size_nm
         Pixel size in nm, 1 to 20000.
+    camera_binning
+        Pixels of the camera added up along a row, 1 to 64.
+    times_s
+        Start of every energy, seconds since 1970, up to the year 2100.
 
     Raises
     ------
     DataError
         Numbers that cannot be in these units.
     """
-    if energies_ev is None and angles_deg is None and pixel_size_nm is None:
+    stated = (energies_ev, angles_deg, pixel_size_nm, camera_binning, times_s)
+    if all(value is None for value in stated):
         return NO_OVERRIDES
-    energies = None if energies_ev is None else _list_of(energies_ev, "energies_ev")
-    if energies is not None and not np.all((energies >= EV_RANGE[0]) & (energies <= EV_RANGE[1])):
+    return Overrides(
+        energies_ev=None if energies_ev is None else _energies(energies_ev),
+        angles_deg=None if angles_deg is None else _list_of(angles_deg, "angles_deg"),
+        pixel_size_nm=None if pixel_size_nm is None else _pixel_size(pixel_size_nm),
+        camera_binning=None if camera_binning is None else _binning(camera_binning),
+        times_s=None if times_s is None else _times(times_s),
+    )
+
+
+def _energies(stated: ArrayLike) -> NDArray[np.float64]:
+    energies = _list_of(stated, "energies_ev")
+    if not np.all((energies >= EV_RANGE[0]) & (energies <= EV_RANGE[1])):
         message = f"energies_ev has {energies.min():g} to {energies.max():g}; energies of {EV_RANGE[0]:g} to "
         message += f"{EV_RANGE[1]:g} eV are expected. Give them in eV."
         raise DataError(message)
-    if pixel_size_nm is not None and not PIXEL_SIZE_NM_RANGE[0] <= pixel_size_nm <= PIXEL_SIZE_NM_RANGE[1]:
-        message = f"pixel_size_nm is {pixel_size_nm:g}; {PIXEL_SIZE_NM_RANGE[0]:g} to {PIXEL_SIZE_NM_RANGE[1]:g} nm "
+    return energies
+
+
+def _pixel_size(stated: float) -> float:
+    if not PIXEL_SIZE_NM_RANGE[0] <= stated <= PIXEL_SIZE_NM_RANGE[1]:
+        message = f"pixel_size_nm is {stated:g}; {PIXEL_SIZE_NM_RANGE[0]:g} to {PIXEL_SIZE_NM_RANGE[1]:g} nm "
         message += "are expected. Give it in nm."
         raise DataError(message)
-    angles = None if angles_deg is None else _list_of(angles_deg, "angles_deg")
-    return Overrides(energies_ev=energies, angles_deg=angles, pixel_size_nm=pixel_size_nm)
+    return stated
+
+
+def _binning(stated: int) -> int:
+    binning = binning_from(stated)
+    if binning is None:
+        message = f"camera_binning is {stated}; a whole number of pixels from 1 to {LARGEST_BINNING} is expected."
+        raise DataError(message)
+    return binning
+
+
+def _times(stated: ArrayLike) -> NDArray[np.float64]:
+    times = _list_of(stated, "times_s")
+    if not np.all((times > 0) & (times < LATEST_TIME_S)):
+        message = f"times_s has {times.min():g} to {times.max():g}; seconds since 1970, up to the year 2100, are "
+        message += "expected. Give them in seconds."
+        raise DataError(message)
+    return times
 
 
 def apply_overrides(tomograms: Sequence[Tomogram], overrides: Overrides) -> Sequence[Tomogram]:
@@ -160,29 +204,36 @@ def apply_overrides(tomograms: Sequence[Tomogram], overrides: Overrides) -> Sequ
     Raises
     ------
     DataError
-        Another number of energies than tomograms, or of angles than projections.
+        Another number of energies or times than tomograms, or of angles than projections.
     """
     if overrides is NO_OVERRIDES:
         return tomograms
-    energies = overrides.energies_ev
-    if energies is None:
-        energies = np.array([tomogram.energy_ev for tomogram in tomograms])
-    _require_as_many(tomograms, energies)
-    return [_state(tomogram, float(ev), overrides) for tomogram, ev in zip(tomograms, energies, strict=True)]
+    _require_as_many(tomograms, overrides.energies_ev, "energies_ev", "energies")
+    _require_as_many(tomograms, overrides.times_s, "times_s", "times")
+    return [_state(tomogram, index, overrides) for index, tomogram in enumerate(tomograms)]
 
 
-def _state(tomogram: Tomogram, energy_ev: float, overrides: Overrides) -> StatedTomogram:
-    angles, size, notes = tomogram.angles_rad, tomogram.pixel_size_nm, list(tomogram.notes)
+def _state(tomogram: Tomogram, index: int, overrides: Overrides) -> StatedTomogram:
+    angles, given = tomogram.angles_rad, []
     if overrides.energies_ev is not None:
-        notes.append("The energy was given by the user.")
+        given.append("The energy was given by the user.")
     if overrides.angles_deg is not None:
         angles = overrides.angles_rad(n_projections=angles.size, path=tomogram.source)
-        notes.append("The angles were given by the user.")
+        given.append("The angles were given by the user.")
     if overrides.pixel_size_nm is not None:
-        size = overrides.pixel_size_nm
-        notes.append(f"The pixel size, {size:g} nm, was given by the user.")
+        given.append(f"The pixel size, {overrides.pixel_size_nm:g} nm, was given by the user.")
+    if overrides.camera_binning is not None:
+        given.append(f"The binning of the camera, {overrides.camera_binning}, was given by the user.")
+    if overrides.times_s is not None:
+        given.append("The time was given by the user.")
     return StatedTomogram(
-        recorded=tomogram, energy_ev=energy_ev, angles_rad=angles, pixel_size_nm=size, notes=tuple(notes)
+        recorded=tomogram,
+        energy_ev=tomogram.energy_ev if overrides.energies_ev is None else float(overrides.energies_ev[index]),
+        angles_rad=angles,
+        pixel_size_nm=overrides.pixel_size_nm or tomogram.pixel_size_nm,
+        binning=overrides.camera_binning or tomogram.binning,
+        time_s=tomogram.time_s if overrides.times_s is None else float(overrides.times_s[index]),
+        notes=(*tomogram.notes, *given),
     )
 
 
@@ -198,10 +249,10 @@ def _list_of(values: ArrayLike, name: str) -> NDArray[np.float64]:
     return numbers
 
 
-def _require_as_many(tomograms: Sequence[Tomogram], energies_ev: NDArray[np.float64]) -> None:
-    if len(tomograms) != energies_ev.size:
+def _require_as_many(tomograms: Sequence[Tomogram], stated: NDArray[np.float64] | None, name: str, what: str) -> None:
+    if stated is not None and len(tomograms) != stated.size:
         message = (
-            f"energies_ev gives {energies_ev.size} energies for {len(tomograms)} tomograms, {tomograms[0].source.name} "
+            f"{name} gives {stated.size} {what} for {len(tomograms)} tomograms, {tomograms[0].source.name} "
             f"to {tomograms[-1].source.name}. Give one for each, in the order of the numbers in the file names."
         )
         raise DataError(message)

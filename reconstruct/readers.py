@@ -85,6 +85,8 @@ def open_scan(
     energies_ev: ArrayLike | None = None,
     angles_deg: ArrayLike | None = None,
     pixel_size_nm: float | None = None,
+    camera_binning: int | None = None,
+    times_s: ArrayLike | None = None,
 ) -> Scan:
     """Scan of all energies found, without reading a frame.
 
@@ -103,6 +105,10 @@ def open_scan(
         `(angle,)` rotation angles in degrees in place of those of the files, for every energy.
     pixel_size_nm
         Pixel size in the sample in nm in place of that of the files, for every energy.
+    camera_binning
+        Pixels of the camera added up along a row, in place of what the files say; 1 for none.
+    times_s
+        `(energy,)` start of every energy in place of those of the files, seconds since 1970, in the order of the files.
 
     Returns
     -------
@@ -120,7 +126,13 @@ def open_scan(
     >>> scan.energies_ev[:2]  # doctest: +SKIP
     array([7092., 7094.])
     """
-    overrides = check_overrides(energies_ev=energies_ev, angles_deg=angles_deg, pixel_size_nm=pixel_size_nm)
+    overrides = check_overrides(
+        energies_ev=energies_ev,
+        angles_deg=angles_deg,
+        pixel_size_nm=pixel_size_nm,
+        camera_binning=camera_binning,
+        times_s=times_s,
+    )
     asked = [source] if isinstance(source, str | Path) else list(source)
     if not asked:
         message = "The list of scan files is empty. Give a folder, a pattern or the files of a scan."

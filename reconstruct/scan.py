@@ -16,6 +16,9 @@ FloatArray = NDArray[np.floating[Any]]
 CountArray = NDArray[Any]
 
 SORTED_NOTE = "Energies were not recorded in order; they were sorted as asked."
+ORDER_REMEDY = (
+    "Check that all files belong to one scan, then sort them with --sort-energies (sort_energies=True in Python)."
+)
 DUPLICATE_EV = 0.01
 """Recorded energies closer than this are one energy: scans step by 0.1 eV or more."""
 
@@ -128,10 +131,13 @@ class Scan:
         One tomogram per energy, energies strictly increasing.
     opening_notes
         What had to be assumed about the scan as a whole, one sentence each.
+    out_of_order
+        Which energy did not follow the others up or down as recorded, before they were sorted; None where all did.
     """
 
     tomograms: tuple[Tomogram, ...]
     opening_notes: tuple[str, ...] = ()
+    out_of_order: str | None = None
 
     @property
     def energies_ev(self) -> NDArray[np.float64]:
@@ -196,8 +202,10 @@ def scan_from_tomograms(
     _require_one_shape(tomograms)
     in_order = sorted(tomograms, key=lambda tomogram: tomogram.energy_ev)
     _require_distinct_energies(in_order)
-    order_note = _order_note(tomograms, sort_energies=sort_energies)
-    return Scan(tomograms=tuple(in_order), opening_notes=(*notes, *order_note))
+    out_of_order = _out_of_order(tomograms)
+    _require_order(out_of_order, sort_energies=sort_energies)
+    order_notes = _order_notes(tomograms, out_of_order)
+    return Scan(tomograms=tuple(in_order), opening_notes=(*notes, *order_notes), out_of_order=out_of_order)
 
 
 def require_two_energies(scan: Scan) -> None:
@@ -260,25 +268,29 @@ def _require_distinct_energies(in_order: Sequence[Tomogram]) -> None:
             raise DataError(message)
 
 
-def _order_note(tomograms: Sequence[Tomogram], *, sort_energies: bool) -> tuple[str, ...]:
-    steps = np.diff([tomogram.energy_ev for tomogram in tomograms])
-    if np.all(steps > 0):
-        return ()
-    if np.all(steps < 0):
-        return ("Energies were recorded from high to low; they are used from low to high.",)
-    if sort_energies:
+def _require_order(out_of_order: str | None, *, sort_energies: bool) -> None:
+    if out_of_order is not None and not sort_energies:
+        message = f"{out_of_order} {ORDER_REMEDY}"
+        raise DataError(message)
+
+
+def _order_notes(tomograms: Sequence[Tomogram], out_of_order: str | None) -> tuple[str, ...]:
+    if out_of_order is not None:
         return (SORTED_NOTE,)
-    _refuse_order(tomograms, steps)
+    if tomograms[0].energy_ev > tomograms[-1].energy_ev:
+        return ("Energies were recorded from high to low; they are used from low to high.",)
     return ()
 
 
-def _refuse_order(tomograms: Sequence[Tomogram], steps: FloatArray) -> None:
+def _out_of_order(tomograms: Sequence[Tomogram]) -> str | None:
+    """Which energy does not follow the others up or down; None where all do."""
+    steps = np.diff([tomogram.energy_ev for tomogram in tomograms])
     direction = 1.0 if np.count_nonzero(steps > 0) >= np.count_nonzero(steps < 0) else -1.0
-    first = int(np.argmax(steps * direction < 0)) + 1
-    before, after = tomograms[first - 1], tomograms[first]
-    message = (
+    wrong = np.flatnonzero(steps * direction < 0)
+    if not wrong.size:
+        return None
+    before, after = tomograms[wrong[0]], tomograms[wrong[0] + 1]
+    return (
         f"{after.source}: its energy, {after.energy_ev:.2f} eV, is out of order after {before.source.name} "
-        f"at {before.energy_ev:.2f} eV (files taken by the number in their name). Check that all files "
-        "belong to one scan, then sort them with --sort-energies (sort_energies=True in Python)."
+        f"at {before.energy_ev:.2f} eV (files taken by the number in their name)."
     )
-    raise DataError(message)

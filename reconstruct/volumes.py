@@ -82,7 +82,7 @@ class Hdf5Volume:
         with open_hdf5(self.source) as file:
             found = find_dataset(file, self.dataset, path=self.source)
             block = found[start:stop] if self.index is None else found[self.index, start:stop]
-        values = np.asarray(block, dtype=np.float32)
+        values = _as_float32(block)
         if values.shape != (stop - start, *self.shape[1:]):
             message = f"{self.source}: dataset '{self.dataset}' changed since it was opened. Open it again."
             raise DataError(message)
@@ -109,7 +109,7 @@ class TiffVolume:
     def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
         """Read slices `start` to `stop - 1`, `(z, y, x)`."""
         pages = [page.read_rows(0, page.shape[0]) for page in self.slices[start:stop]]
-        return np.stack(pages).astype(np.float32, copy=False)
+        return _as_float32(np.stack(pages))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -250,6 +250,11 @@ def _find_files(item: str | Path) -> list[Path]:
 def _holds(path: Path, name: str) -> bool:
     with open_hdf5(path) as file:
         return look_up(file, name, path=path) is not None
+
+
+def _as_float32(block: NDArray[Any]) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what does not fit is infinite then, and told as such
+        return np.asarray(block, np.float32)
 
 
 def _left_out_notes(paths: Sequence[Path], asked: Sequence[str | Path]) -> tuple[str, ...]:

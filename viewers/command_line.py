@@ -107,6 +107,8 @@ def info(
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
     pixel_size_nm: options.PixelSize = None,
+    camera_binning: options.CameraBinning = None,
+    times_s: options.Times = None,
 ) -> None:
     """Print what a scan, or reconstructed volumes, hold and what looks wrong with them."""
     from xanesmap.viewers.inspection_report import print_inspection
@@ -115,9 +117,13 @@ def info(
         scan,
         as_json=as_json,
         sort_energies=bool(sort_energies),
-        energies_ev=options.energies_of(energies_ev),
-        angles_deg=options.angles_of(angles_deg),
-        pixel_size_nm=pixel_size_nm,
+        stated={
+            "energies_ev": options.energies_of(energies_ev),
+            "angles_deg": options.angles_of(angles_deg),
+            "pixel_size_nm": pixel_size_nm,
+            "camera_binning": camera_binning,
+            "times_s": options.times_of(times_s),
+        },
     )
 
 
@@ -130,6 +136,8 @@ def convert(
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
     pixel_size_nm: options.PixelSize = None,
+    camera_binning: options.CameraBinning = None,
+    times_s: options.Times = None,
 ) -> None:
     """Write a scan in another file format, one file per energy."""
     from xanesmap.phasemap.conversion import convert_scan
@@ -143,6 +151,8 @@ def convert(
             energies_ev=options.energies_of(energies_ev),
             angles_deg=options.angles_of(angles_deg),
             pixel_size_nm=pixel_size_nm,
+            camera_binning=camera_binning,
+            times_s=options.times_of(times_s),
             progress=progress,
         )
     typer.echo(f"{len(files)} energies written to {out}, {files[0].name} to {files[-1].name}")
@@ -166,6 +176,8 @@ def run(
     pixel_size_nm: options.PixelSize = None,
     energies_ev: options.Energies = None,
     angles_deg: options.Angles = None,
+    camera_binning: options.CameraBinning = None,
+    times_s: options.Times = None,
     volume_unit: options.Unit = None,
     filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
@@ -197,6 +209,8 @@ def run(
             "sort_energies": sort_energies,
             "energies_ev": options.energies_of(energies_ev),
             "angles_deg": options.angles_of(angles_deg),
+            "camera_binning": camera_binning,
+            "times_s": options.times_of(times_s),
             "volume_unit": volume_unit,
         },
         "align": {

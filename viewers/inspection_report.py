@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typer
@@ -29,9 +29,7 @@ def print_inspection(
     *,
     as_json: bool,
     sort_energies: bool,
-    energies_ev: Sequence[float] | None,
-    angles_deg: Sequence[float] | None,
-    pixel_size_nm: float | None,
+    stated: Mapping[str, Any],
 ) -> None:
     """Print a report on a scan, on volumes, or on a result.
 
@@ -41,8 +39,10 @@ def print_inspection(
         Folder, pattern or files.
     as_json
         Print JSON for machines instead of tables.
-    sort_energies, energies_ev, angles_deg, pixel_size_nm
-        As in `open_scan`.
+    sort_energies
+        Whether energies may be out of order, as in `open_scan`. Where not, the report says what a run would refuse.
+    stated
+        What is given in place of what the files record, by the names of `open_scan`; None for nothing.
 
     Raises
     ------
@@ -51,19 +51,14 @@ def print_inspection(
     """
     if len(source) == 1 and is_result(source[0]):
         _print_result(source[0], as_json=as_json)
-    elif angles_deg is None and holds_volumes(source):
-        series = open_volumes(source, energies_ev=energies_ev, pixel_size_nm=pixel_size_nm)
+    elif stated.get("angles_deg") is None and holds_volumes(source):
+        for_volumes = {name: stated.get(name) for name in ("energies_ev", "pixel_size_nm")}
+        series = open_volumes(source, **for_volumes)
         volumes = inspect_volumes(series)
         _print(volumes, volumes_table(volumes), volumes_summary(volumes), as_json=as_json)
     else:
-        opened = open_scan(
-            source if len(source) > 1 else source[0],
-            sort_energies=sort_energies,
-            energies_ev=energies_ev,
-            angles_deg=angles_deg,
-            pixel_size_nm=pixel_size_nm,
-        )
-        scan = inspect_scan(opened)
+        opened = open_scan(source if len(source) > 1 else source[0], sort_energies=True, **stated)
+        scan = inspect_scan(opened, order_is_asked=sort_energies)
         _print(scan, energies_table(scan), scan_summary(scan), as_json=as_json)
 
 

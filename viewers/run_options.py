@@ -20,6 +20,15 @@ Angles = Annotated[
     str | None, typer.Option("--angles-deg", help=f"Rotation angles in place of those of the files, degrees: {_LISTS}.")
 ]
 PixelSize = Annotated[float | None, typer.Option("--pixel-size-nm", help="Pixel size in the sample, nm.")]
+CameraBinning = Annotated[
+    int | None, typer.Option("--camera-binning", help="Pixels of the camera added up, in place of what the files say.")
+]
+Times = Annotated[
+    str | None,
+    typer.Option(
+        "--times-s", help=f"Start of every energy in place of that of the files, seconds since 1970: {_LISTS}."
+    ),
+]
 SortEnergies = Annotated[bool | None, typer.Option("--sort-energies", help="Accept energies out of order.")]
 References = Annotated[
     list[str] | None,
@@ -67,6 +76,11 @@ def energies_of(text: str | None) -> tuple[float, ...] | None:
 def angles_of(text: str | None) -> tuple[float, ...] | None:
     """Rotation angles, degrees, of `--angles-deg`; None where it is not given."""
     return None if text is None else numbers_from(text, option="--angles-deg")
+
+
+def times_of(text: str | None) -> tuple[float, ...] | None:
+    """Starts of the energies, seconds since 1970, of `--times-s`; None where it is not given."""
+    return None if text is None else numbers_from(text, option="--times-s")
 
 
 def configuration(scan: list[str], flags: Mapping[str, Any]) -> RunConfig:

@@ -26,16 +26,25 @@ def test_without_overrides_tomograms_are_as_they_were():
 
 
 def test_stated_values_take_the_place_of_recorded_ones_and_are_told():
-    stated = check_overrides(energies_ev=[8333.0], angles_deg=np.arange(0, 100, 10), pixel_size_nm=25.0)
+    stated = check_overrides(
+        energies_ev=[8333.0],
+        angles_deg=np.arange(0, 100, 10),
+        pixel_size_nm=25.0,
+        camera_binning=2,
+        times_s=[1.7e9],
+    )
     recorded = tomogram()
     (changed,) = apply_overrides([recorded], stated)
     assert (changed.energy_ev, changed.pixel_size_nm) == (8333.0, 25.0)
+    assert (changed.binning, changed.time_s) == (2, 1.7e9)
     np.testing.assert_allclose(changed.angles_rad, np.deg2rad(np.arange(0, 100, 10)))
     assert changed.notes == (
         "As recorded.",
         "The energy was given by the user.",
         "The angles were given by the user.",
         "The pixel size, 25 nm, was given by the user.",
+        "The binning of the camera, 2, was given by the user.",
+        "The time was given by the user.",
     )
 
 
@@ -43,7 +52,7 @@ def test_everything_else_is_as_recorded():
     recorded = tomogram()
     (changed,) = apply_overrides([recorded], check_overrides(energies_ev=[8333.0]))
     np.testing.assert_array_equal(changed.angles_rad, recorded.angles_rad)
-    for name in ("source", "n_rows", "n_columns", "n_flats", "n_darks", "time_s", "pixel_size_nm"):
+    for name in ("source", "n_rows", "n_columns", "n_flats", "n_darks", "time_s", "binning", "pixel_size_nm"):
         assert getattr(changed, name) == getattr(recorded, name)
     np.testing.assert_array_equal(changed.read_rows(1, 3).flats, recorded.flats[:, 1:3])
     np.testing.assert_array_equal(changed.read_references()[1], recorded.darks)
@@ -60,6 +69,13 @@ def test_everything_else_is_as_recorded():
         ({"energies_ev": ["Fe K"]}, "energies_ev must be a list of numbers"),
         ({"angles_deg": [[0.0, 1.0]]}, "angles_deg must be a list"),
         ({"pixel_size_nm": 0.04}, r"pixel_size_nm is 0\.04; .*Give it in nm"),
+        ({"pixel_size_nm": np.nan}, r"pixel_size_nm is nan; .*Give it in nm"),
+        ({"camera_binning": 0}, r"camera_binning is 0; a whole number of pixels from 1 to 64"),
+        ({"camera_binning": 1.5}, r"camera_binning is 1\.5; a whole number"),
+        ({"camera_binning": 128}, r"camera_binning is 128; a whole number"),
+        ({"times_s": [1.7e12]}, r"times_s has 1\.7e\+12 to 1\.7e\+12; seconds since 1970"),
+        ({"times_s": [-1.0]}, r"times_s has -1 to -1; seconds since 1970"),
+        ({"times_s": ["yesterday"]}, "times_s must be a list of numbers"),
     ],
 )
 def test_values_of_another_unit_or_kind_are_refused(stated, words):
@@ -70,6 +86,8 @@ def test_values_of_another_unit_or_kind_are_refused(stated, words):
 def test_the_numbers_of_energies_and_angles_must_fit():
     with pytest.raises(DataError, match="energies_ev gives 3 energies for 2 tomograms"):
         apply_overrides([tomogram(), tomogram(7110.0)], check_overrides(energies_ev=[7100.0, 7110.0, 7120.0]))
+    with pytest.raises(DataError, match=r"times_s gives 1 times for 2 tomograms, memory to memory\. Give"):
+        apply_overrides([tomogram(), tomogram(7110.0)], check_overrides(times_s=[1.7e9]))
     with pytest.raises(DataError, match=r"angles_deg, given for memory, has shape \(9,\).* for 10 projections"):
         apply_overrides([tomogram()], check_overrides(angles_deg=np.arange(0, 180, 20)))
     with pytest.raises(DataError, match=r"angles_deg, given for memory, spans 3 .*radians"):

@@ -150,6 +150,16 @@ def test_a_volume_that_changes_after_it_was_opened_is_told(tmp_path):
         series.read_slices(0, 4)
 
 
+def test_values_that_no_volume_holds_are_infinite(tmp_path):
+    folder = write_pyxas(tmp_path)
+    with h5py.File(folder / "recon_scan_98.h5", "a") as file:
+        shape = file["img"].shape
+        del file["img"]
+        file["img"] = np.full(shape, -1e300)
+    values = open_volumes(folder).read_slices(0, 1)
+    assert np.isneginf(values).sum() == values[0].size
+
+
 def test_files_without_a_volume_are_left_out_with_a_note_and_refused_where_they_are_named(tmp_path):
     folder = write_pyxas(tmp_path)
     with h5py.File(folder / "recon_scan_97.h5", "w") as file:

@@ -260,12 +260,71 @@ def test_sort_energies_accepts_files_out_of_order(command, scan_copy, tmp_path):
     assert "sorted" in outcome.out
 
 
+def test_info_shows_energies_out_of_order_with_what_to_do_and_a_run_refuses_them(command, scan_copy, earlier):
+    swap_energies(scan_copy)
+    outcome = command("info", scan_copy)
+    assert outcome.code == 0, outcome.err
+    lines = lines_of(outcome.out)
+    for path in scan_copy.glob("*.h5"):
+        assert any(path.name in line and "24 x 40" in line for line in lines)
+    (told,) = [line for line in lines if "out of order" in line]
+    assert told.startswith("Error")
+    assert "10005.h5: its energy, 7129.00 eV, is out of order after fly_scan_id_10004.h5" in told
+    assert "--sort-energies" in told
+    assert lines[-1] == "Verdict   Not ready for a phase map: 1 problem(s) to solve first."
+    report = json.loads(command("info", scan_copy, "--json").out)
+    (problem,) = [problem for problem in report["problems"] if problem["severity"] == "error"]
+    assert problem["finding"] in told
+    assert "--sort-energies" in problem["remedy"]
+    assert report["verdict"].startswith("Not ready")
+    sorted_lines = lines_of(command("info", scan_copy, "--sort-energies").out)
+    (told,) = [line for line in sorted_lines if "not recorded in order" in line]
+    assert told.startswith("Warning")
+    assert_refused(command("run", scan_copy, "--out", earlier, "--overwrite"), "out of order", "--sort-energies")
+
+
 def test_a_given_pixel_size_stands_in_for_a_missing_one(command, scan_copy, tmp_path):
     no_pixel_size(scan_copy)
     out = tmp_path / "given.zarr"
     outcome = command("run", scan_copy, "--pixel-size-nm", 250, "--no-keep-mu", "--out", out)
     assert outcome.code == 0, outcome.err
-    assert open_result(out).pixel_size_um == pytest.approx(0.25)
+    result = open_result(out)
+    assert result.pixel_size_um == pytest.approx(0.25)
+    assert "The pixel size, 250 nm, was given by the user. (8 of 8 files)" in result.warnings
+
+
+def test_what_is_given_in_place_of_the_files_is_recorded_in_the_result(command, scan_copy, tmp_path):
+    energies = [7100.0 + 10 * index for index in range(8)]
+    times = [1.7e9 + 600 * index for index in range(8)]
+    (tmp_path / "times.txt").write_text("\n".join(map(repr, times)))
+    out = tmp_path / "given.zarr"
+    given = (
+        *("--energies-ev", "7100:7170:10", "--angles-deg", "0:156:4", "--pixel-size-nm", 300),
+        *("--camera-binning", 4, "--times-s", tmp_path / "times.txt"),
+    )
+    report = json.loads(command("info", scan_copy, "--json", *given).out)
+    for key, expected in (("energy_ev", energies), ("time_s", times), ("binning", [4] * 8)):
+        assert [row[key] for row in report["energies"]] == expected
+    outcome = command("run", scan_copy, "--no-keep-mu", "--align", "none", "--out", out, *given)
+    assert outcome.code == 0, outcome.err
+    result = open_result(out)
+    recorded = result.attributes["configuration"]["reconstruct"]
+    assert recorded["energies_ev"] == energies
+    assert recorded["angles_deg"] == [4.0 * index for index in range(40)]
+    assert recorded["pixel_size_nm"] == 300
+    assert (recorded["camera_binning"], recorded["times_s"]) == (4, times)
+    for words in ("The energy was", "The angles were", "The pixel size, 300 nm, was", "camera, 4, was", "The time was"):
+        (told,) = [line for line in result.warnings if words in line]
+        assert told.endswith("given by the user. (8 of 8 files)")
+
+
+def test_stated_binning_and_times_are_written_by_convert(command, scan_copy, tmp_path):
+    times = "1700000000:1700004200:600"
+    words = ("--format", "dataexchange", "--camera-binning", 2, "--times-s", times)
+    assert command("convert", scan_copy, tmp_path / "new", *words).code == 0
+    report = json.loads(command("info", tmp_path / "new", "--json").out)
+    assert [row["binning"] for row in report["energies"]] == [2] * 8
+    assert [row["time_s"] for row in report["energies"]] == [1.7e9 + 600 * index for index in range(8)]
 
 
 # --- references that cannot be used -------------------------------------------------------------------------------
