@@ -9,11 +9,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.errors import FitError
 from xanesmap.phasemap.config import SpectraConfig
+from xanesmap.spectra.background import background_columns
+from xanesmap.spectra.combination_model import make_model
 from xanesmap.spectra.elements import element_of_scan
-from xanesmap.spectra.energy_offset import EnergyOffset, fit_energy_offset
+from xanesmap.spectra.energy_offset import Drift, EnergyOffset, fit_energy_offset
 from xanesmap.spectra.foil_calibration import read_foil
 from xanesmap.spectra.reference import Reference, covered_energies, sample_references
+from xanesmap.spectra.robust_energies import trusted_energies
 
 FloatArray = NDArray[np.floating[Any]]
 ScaleSource = Literal["given", "fitted", "foil", "as recorded"]
@@ -21,6 +25,8 @@ ScaleSource = Literal["given", "fitted", "foil", "as recorded"]
 # Root mean square of what the references leave of the summed spectrum, over its edge step, from which an offset
 # found with them is doubted.
 _POOR_MISFIT = 0.02
+# Share of the energies that an offset may be found without.
+_MOST_LEFT_OUT = 0.15
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -99,14 +105,7 @@ def find_energy_scale(
         return _from_foil(recorded, references, settings.foil)
     if total is None:
         return EnergyScale(recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere)
-    fit = fit_energy_offset(
-        total,
-        references,
-        recorded,
-        background=settings.background,
-        noise=noise,
-        drift="linear" if asked == "fit-drift" else "none",
-    )
+    fit, bad = _fit(recorded, references, settings, total=total, noise=noise)
     if not fit.determined:
         return EnergyScale(
             recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere, fit=fit, notes=(_kept(fit),)
@@ -120,7 +119,7 @@ def find_energy_scale(
         source="fitted",
         covered=covered,
         fit=fit,
-        notes=(*_moved(fit), *_without_say(recorded[~covered])),
+        notes=(*_moved(fit), *_not_trusted(bad), *_without_say(recorded[~covered])),
     )
 
 
@@ -172,6 +171,64 @@ def scale_facts(scale: EnergyScale) -> dict[str, Any]:
         "energies_on_scale_ev": scale.energies_ev,
         "energy_scale": told,
     }
+
+
+def _fit(
+    recorded: FloatArray,
+    references: Sequence[Reference],
+    settings: SpectraConfig,
+    *,
+    total: FloatArray,
+    noise: FloatArray | None,
+) -> tuple[EnergyOffset, FloatArray]:
+    """Offset, and the energies left out of it because nothing describes the total spectrum there, eV."""
+    sigma = np.ones(recorded.size) if noise is None else noise
+    drift: Drift = "linear" if settings.energy_offset_ev == "fit-drift" else "none"
+
+    def fitted(used: NDArray[np.bool_]) -> EnergyOffset:
+        background, weights = settings.background, sigma[used]
+        return fit_energy_offset(
+            total[used], references, recorded[used], background=background, noise=weights, drift=drift
+        )
+
+    everywhere = np.ones(recorded.size, bool)
+    first = fitted(everywhere)
+    if drift == "linear" or not np.isfinite(first.misfit):
+        return first, recorded[:0]
+    trusted = _trusted(recorded, references, settings, total=total, offset_ev=first.offset_ev)
+    if trusted.all() or np.count_nonzero(~trusted) > _MOST_LEFT_OUT * recorded.size:
+        return first, recorded[:0]
+    second = fitted(trusted)
+    better = second.determined and second.sigma_ev < first.sigma_ev
+    return (second, recorded[~trusted]) if better else (first, recorded[:0])
+
+
+def _trusted(
+    recorded: FloatArray,
+    references: Sequence[Reference],
+    settings: SpectraConfig,
+    *,
+    total: FloatArray,
+    offset_ev: float,
+) -> NDArray[np.bool_]:
+    """Energies at which the references describe the total spectrum, moved by a first offset."""
+    used = _covered(recorded, references, offset_ev=offset_ev, drift_ev=0.0)
+    background = background_columns(recorded, kind=settings.background)[:, used]
+    try:
+        sampled = sample_references(references, recorded[used], energy_offset_ev=offset_ev)
+        found = trusted_energies(total[used], make_model(sampled, background))
+    except FitError:
+        return np.ones(recorded.size, bool)
+    trusted = np.ones(recorded.size, bool)
+    trusted[used] = found
+    return trusted
+
+
+def _not_trusted(energies_ev: FloatArray) -> list[str]:
+    if energies_ev.size == 0:
+        return []
+    listed = ", ".join(f"{energy:.1f}" for energy in energies_ev)
+    return [f"The summed spectrum does not fit at {listed} eV, so the offset was found without."]
 
 
 def _from_foil(recorded: FloatArray, references: Sequence[Reference], foil: str) -> EnergyScale:

@@ -13,7 +13,9 @@ from xanesmap.reconstruct.total_contrast import total_contrast
 
 FloatArray = NDArray[np.floating[Any]]
 
-_ROWS = 16
+_ROWS = 64
+# What flats and detector leave is the same at all angles: a few tell as much as all.
+_ANGLES = 32
 _BYTES = 256_000_000
 
 
@@ -41,12 +43,13 @@ def total_spectrum(job: SlabJob) -> NDArray[np.float64]:
     rows = []
     for index, tomogram in enumerate(job.scan.tomograms):
         frames = aligned_frames(tomogram, job.correction(index), job.alignment, index=index, start=start, stop=stop)
-        rows.append(frames.values if everywhere is None else frames.values[everywhere[kept[index]]])
+        values = frames.values if everywhere is None else frames.values[everywhere[kept[index]]]
+        rows.append(values[:: -(-len(values) // _ANGLES)].copy())
     return total_contrast(rows)
 
 
 def _middle_rows(job: SlabJob) -> tuple[int, int]:
-    per_row = 4 * sum(len(tomogram.angles_rad) for tomogram in job.scan.tomograms) * job.scan.n_columns
+    per_row = 4 * _ANGLES * len(job.scan.tomograms) * job.scan.n_columns
     n_rows = min(job.scan.n_rows, max(1, min(_ROWS, _BYTES // per_row)))
     start = int(np.clip(round(job.survey.middle_row - n_rows / 2), 0, job.scan.n_rows - n_rows))
     return start, start + n_rows

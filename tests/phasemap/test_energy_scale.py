@@ -60,6 +60,14 @@ def test_references_that_do_not_describe_the_sample_raise_a_doubt():
     assert any("can pass for an energy offset" in note for note in scale.notes) or scale.source == "as recorded"
 
 
+def test_one_bad_energy_does_not_pull_the_offset_and_is_told():
+    total = electrode(0.4) * (1 + 1e-3 * np.random.default_rng(0).standard_normal(ENERGIES.size))
+    total[0] *= 0.9  # an exposure whose contrast is 10 % low
+    scale = find_energy_scale(ENERGIES, PHASES, settings(), total=total)
+    assert scale.offset_ev == pytest.approx(0.4, abs=0.03)
+    assert any("does not fit at 7092.0 eV" in note for note in scale.notes)
+
+
 def test_a_drift_is_found_on_request():
     moves = 1.0 + np.linspace(-0.2, 0.2, ENERGIES.size)
     scale = find_energy_scale(ENERGIES, PHASES, settings(energy_offset_ev="fit-drift"), total=electrode(moves))
