@@ -92,6 +92,8 @@ def cases(folder: Path) -> Iterator[Case]:
         path = write_in(folder / name, tomogram, "fxi")
         elsewhere(path, link)
         yield Case(f"fxi, {name}", path, partial(plain_rows, DATASETS["fxi"], path))
+    path = write_als832(folder / "als832", tomogram)
+    yield Case("als832, a dataset a frame", path, partial(plain_datasets, path))
     yield Case("tiff, many pages", write_in(folder / "tiff", tomogram, "tiff").parent, whole)
     path = write_in(folder / "packed", tomogram, "tiff")
     in_single_pages(path, tomogram)
@@ -175,6 +177,30 @@ def in_single_pages(path: Path, tomogram: ArrayTomogram) -> None:
     path.with_name(f"{path.stem}_angles.csv").rename(path.with_name("angles.csv"))
     for packed in path.parent.glob("*.tif"):
         packed.unlink()
+
+
+def write_als832(folder: Path, tomogram: ArrayTomogram) -> Path:
+    """One file of ALS 8.3.2, with a dataset for every frame."""
+    folder.mkdir()
+    path = folder / "scan.h5"
+    settings = {"nangles": str(N_ANGLES), "arange": "180", "pxsize": "0.00004", "Mono_Energy": "7112"}
+    with h5py.File(path, "w") as file:
+        group = file.create_group("scan")
+        group.attrs.update({name: text.encode() for name, text in settings.items()})
+        for kind, frames in (("", tomogram.projections), ("bak", tomogram.flats), ("drk", tomogram.darks)):
+            for number, frame in enumerate(frames):
+                group[f"a{kind}_0000_{number:04d}.tif"] = frame[None]
+    return path
+
+
+def plain_datasets(path: Path, rows: slice) -> np.ndarray:
+    """Rows of the datasets of one group, frame by frame, the file opened once."""
+    stack = np.empty((N_ANGLES + N_FLATS + N_DARKS, rows.stop - rows.start, SHAPE[1]), dtype=np.uint16)
+    with h5py.File(path) as file:
+        group = file["scan"]
+        for number, name in enumerate(group):
+            stack[number] = group[name][0, rows]
+    return stack
 
 
 def write_single_frames(folder: Path, tomogram: ArrayTomogram) -> list[Path]:

@@ -66,12 +66,28 @@ class DatasetFrame:
         DataError
             The file cannot be read or has changed since it was opened.
         """
-        with open_hdf5(self.source) as file:
-            image = self._checked.find(file, self.dataset, path=self.source)
-            if image.shape != (1, *self.shape):
-                message = f"{self.source}: dataset '{self.dataset}' changed since it was opened. Open the scan again."
-                raise DataError(message)
-            rows[:] = image[0, start : start + rows.shape[0]]
+        read_together(rows[None], (self,), start)
+
+    def read_from(self, file: h5py.File, rows: CountArray, start: int) -> None:
+        """As `read_into`, from the open file."""
+        image = self._checked.find(file, self.dataset, path=self.source)
+        if image.shape != (1, *self.shape):
+            message = f"{self.source}: dataset '{self.dataset}' changed since it was opened. Open the scan again."
+            raise DataError(message)
+        rows[:] = image[0, start : start + rows.shape[0]]  # a fifth of the time of `read_direct` for a few rows
+
+
+def read_together(stack: CountArray, frames: Sequence[DatasetFrame], start: int) -> None:
+    """Fill a stack `(frame, v, u)` from frames of one file, from row `start` on; the file is opened once.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read or has changed since it was opened.
+    """
+    with open_hdf5(frames[0].source) as file:
+        for rows, frame in zip(stack, frames, strict=True):
+            frame.read_from(file, rows, start)
 
 
 def is_als832(path: str | Path) -> bool:
@@ -135,6 +151,7 @@ def open_als832(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) -> Fra
             binning=binning_from(read_attribute(group, "xbin")),
             notes=(*notes, *missing),
             datasets=("projections", "bak", "drk"),
+            fill=read_together,
         )
 
 

@@ -1,6 +1,6 @@
 """A tomogram made of single frames, each with a place of its own: Xradia images, pages of TIFF files."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,6 +34,21 @@ class Frame(Protocol):
         """Read as many rows as an array `(v, u)` has, from row `start` on; safe in threads."""
 
 
+def read_one_by_one(stack: CountArray, frames: Sequence[Any], start: int) -> None:
+    """Fill a stack `(frame, v, u)` from frames, from row `start` on, each for itself.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read.
+    """
+    for rows, frame in zip(stack, frames, strict=True):
+        frame.read_into(rows, start)
+
+
+Filling = Callable[[CountArray, Sequence[Any], int], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FrameTomogram:
     """One energy of a scan whose frames are kept one by one.
@@ -48,6 +63,9 @@ class FrameTomogram:
         What flats are multiplied with, where their exposure differs from that of the projections.
     datasets
         What projections, flats and darks are called in messages.
+    fill
+        Fills a stack `(frame, v, u)` from frames, from a row on; safe in threads. Frames that share a file may be read
+        faster together than one by one.
     """
 
     source: Path
@@ -62,6 +80,7 @@ class FrameTomogram:
     binning: int | None = None
     notes: tuple[str, ...] = ()
     datasets: tuple[str, str, str] = ("projections", "flats", "darks")
+    fill: Filling = read_one_by_one
 
     def __post_init__(self) -> None:
         missing = [note for frames, note in ((self.flats, NO_FLATS), (self.darks, NO_DARKS)) if not frames]
@@ -116,7 +135,7 @@ class FrameTomogram:
         require_rows(start, stop, n_rows=self.n_rows, source=self.source)
         flats, darks = self._references(start, stop)
         return Frames(
-            projections=_read_stack(self.projections, start, stop),
+            projections=self._read_stack(self.projections, start, stop),
             flats=flats,
             darks=darks,
             source=str(self.source),
@@ -145,23 +164,21 @@ class FrameTomogram:
         if not 0 <= index < len(self.projections):
             message = f"{self.source}: projection {index} asked of {len(self.projections)}."
             raise DataError(message)
-        image: CountArray = _read_stack(self.projections[index : index + 1], 0, self.n_rows)[0]  # (v, u)
+        image: CountArray = self._read_stack(self.projections[index : index + 1], 0, self.n_rows)[0]  # (v, u)
         return image
 
     def _references(self, start: int, stop: int) -> tuple[CountArray, CountArray]:
         one_frame = (1, stop - start, self.n_columns)
         dtype = self.projections[0].dtype.newbyteorder("=")
-        flats = _read_stack(self.flats, start, stop) if self.flats else np.ones(one_frame, dtype)
-        darks = _read_stack(self.darks, start, stop) if self.darks else np.zeros(one_frame, dtype)
+        flats = self._read_stack(self.flats, start, stop) if self.flats else np.ones(one_frame, dtype)
+        darks = self._read_stack(self.darks, start, stop) if self.darks else np.zeros(one_frame, dtype)
         if self.flat_scale != 1.0:
             dark = darks.mean(axis=0, dtype=np.float32)
             flats = (flats - dark) * np.float32(self.flat_scale) + dark
         return flats, darks
 
-
-def _read_stack(frames: Sequence[Frame], start: int, stop: int) -> CountArray:
-    dtype = np.result_type(*(dtype.newbyteorder("=") for dtype in {frame.dtype for frame in frames}))
-    stack = np.empty((len(frames), stop - start, frames[0].shape[1]), dtype)  # (frame, v, u)
-    for rows, frame in zip(stack, frames, strict=True):
-        frame.read_into(rows, start)
-    return stack
+    def _read_stack(self, frames: Sequence[Frame], start: int, stop: int) -> CountArray:
+        dtype = np.result_type(*(dtype.newbyteorder("=") for dtype in {frame.dtype for frame in frames}))
+        stack = np.empty((len(frames), stop - start, frames[0].shape[1]), dtype)  # (frame, v, u)
+        self.fill(stack, frames, start)
+        return stack

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct import als832
 from xanesmap.reconstruct.als832 import is_als832, open_als832
+from xanesmap.reconstruct.hdf5 import open_hdf5
 from xanesmap.reconstruct.readers import open_scan
 
 SHARED = Path(os.environ.get("XANESMAP_SHARED", "../shared")) / "data/tomography/tomo_dxchange_xrm/read_stack.h5"
@@ -49,6 +51,16 @@ def test_frames_and_settings_are_read(tmp_path):
     for found, kind in ((frames.projections, ""), (frames.flats, "bak"), (frames.darks, "drk")):
         np.testing.assert_array_equal(found, STACKS[kind][:, 1:4])
     np.testing.assert_array_equal(tomogram.read_projection(10), STACKS[""][10])
+
+
+def test_a_file_is_opened_once_for_all_frames_of_a_kind(tmp_path, monkeypatch):
+    tomogram = open_als832(write(tmp_path / "a.h5"))
+    opened = []
+    monkeypatch.setattr(als832, "open_hdf5", lambda path: opened.append(path) or open_hdf5(path))
+    tomogram.read_rows(0, 2)
+    assert len(opened) == 3
+    np.testing.assert_array_equal(tomogram.read_projection(3), STACKS[""][3])
+    assert len(opened) == 4
 
 
 def test_what_is_not_recorded_is_told(tmp_path):
