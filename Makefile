@@ -50,6 +50,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/reconstruction_speed.py
 	$(BIN)/python benchmarks/reader_speed.py
 	$(BIN)/python benchmarks/main_job.py
+	$(BIN)/python benchmarks/alignment_accuracy.py
 	$(BIN)/python benchmarks/fit_speed.py
 
 wheel: $(STAMP)

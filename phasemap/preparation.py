@@ -204,9 +204,10 @@ def _recorded_geometry(job: SlabJob) -> dict[str, Any]:
 def aligned_geometry(alignment: Alignment) -> dict[str, Any]:
     """Rotation axis and motion of the frames, summed up."""
     shift, error = alignment.shift_px[alignment.kept], alignment.residual_px[alignment.kept]
+    by_energy = [row[kept] for row, kept in zip(alignment.residual_px, alignment.kept, strict=True)]
     return {
         "centre_px": alignment.centre_px,
-        "centre_sigma_px": np.sqrt(np.nanmean(alignment.residual_px**2, axis=1) / alignment.kept.sum(axis=1)),
+        "centre_sigma_px": [float(np.sqrt(np.mean(errors**2) / len(errors))) for errors in by_energy],
         "alignment": {
             "rms_shift_px": np.sqrt(np.mean(shift**2, axis=0)),
             "rms_error_px": np.sqrt(np.mean(error**2)),

@@ -146,15 +146,21 @@ def starting_magnification(scan: Scan, config: RunConfig) -> NDArray[np.float64]
     """`(energy,)` magnification that the alignment starts from, mean 1.
 
     `recorded` and `fit`: inversely proportional to the pixel sizes of the files. `zone-plate`: the focal length f is
-    proportional to the energy and the magnification is `L / f - 1` at the distance L between optics and detector
-    (Attwood, Soft X-Rays and Extreme Ultraviolet Radiation (1999), chapter 9, doi:10.1017/CBO9781139164429), taken as
-    far above 1, so inversely proportional to the energy.
+    proportional to the energy, and the magnification is `L / f - 1` at the distance L between optics and detector
+    (Attwood, Soft X-Rays and Extreme Ultraviolet Radiation (1999), chapter 9, doi:10.1017/CBO9781139164429).
     """
-    method = config.align.magnification
+    settings = config.align
     sizes = [tomogram.pixel_size_nm for tomogram in scan.tomograms]
     relative = np.ones(len(sizes))
-    if method == "zone-plate":
-        relative = 1 / np.asarray(scan.energies_ev, np.float64)
-    elif method in ("recorded", "fit") and config.reconstruct.pixel_size_nm is None and None not in sizes:
-        relative = 1 / np.asarray(sizes, np.float64)
+    if settings.magnification == "zone-plate":
+        relative = _zone_plate(scan.energies_ev, at_middle=settings.zone_plate_magnification)
+    elif settings.magnification in ("recorded", "fit") and config.reconstruct.pixel_size_nm is None:
+        known = [size for size in sizes if size is not None]
+        relative = 1 / np.asarray(known, np.float64) if len(known) == len(sizes) else relative
     return np.asarray(relative / relative.mean())
+
+
+def _zone_plate(energies_ev: FloatArray, *, at_middle: float | None) -> NDArray[np.float64]:
+    """`(energy,)` magnification of a zone plate, `at_middle` at the mean energy; far above 1 where that is None."""
+    inverse = np.mean(energies_ev) / np.asarray(energies_ev, np.float64)  # L / f, relative
+    return np.asarray(inverse if at_middle is None else (at_middle + 1) * inverse - 1)
