@@ -32,12 +32,15 @@ class Trail:
     files
         Every other file crossed, and its state when it was opened; None where the system does not tell, or where
         the bytes are in a file that is no HDF5.
+    checked
+        Sources of virtual datasets that were checked, by file and address: each may be a source of many others.
     """
 
     path: Path
     asked: str
     links: list[str] = field(default_factory=list)
     files: dict[Path, FileState | None] = field(default_factory=dict)
+    checked: set[tuple[Path, int]] = field(default_factory=set)
 
 
 def open_file(path: Path) -> h5py.File:

@@ -98,11 +98,18 @@ def _source(found: h5py.Dataset, file_name: str, dataset: str, *, trail: Trail, 
             "the raw files again."
         )
         raise DataError(message)
+    place = (file_of(source), h5py.h5o.get_info(source.id).addr)
+    if place not in trail.checked:
+        _require_values(source, trail, depth=depth + 1)
+        trail.checked.add(place)
+    return source
+
+
+def _require_values(source: h5py.Dataset, trail: Trail, *, depth: int) -> None:
     if source.is_virtual:
-        require_sources(source, trail, depth=depth + 1)
+        require_sources(source, trail, depth=depth)
     else:
         require_storage(source, trail)
-    return source
 
 
 def _n_taken(mapped: Any, source: h5py.Dataset, trail: Trail) -> int:

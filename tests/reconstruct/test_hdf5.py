@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct import hdf5_storage
 from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_scalar, read_vector
 
 
@@ -243,6 +244,24 @@ def test_attributes_are_read_as_text(tmp_path, stored, text):
         file["value"].attrs["units"] = stored
         assert read_attribute(file["value"], "units") == text
         assert read_attribute(file["value"], "axes") is None
+
+
+def test_a_source_of_many_virtual_datasets_is_checked_once(tmp_path, values, monkeypatch):
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        file["level0"] = values
+        for level in range(1, 16):
+            file[f"alias{level - 1}"] = file[f"level{level - 1}"]
+            layout = h5py.VirtualLayout(shape=values.shape, dtype=values.dtype)
+            for part, name in ((slice(0, 1), "level"), (slice(1, None), "alias")):
+                layout[part] = h5py.VirtualSource(".", f"{name}{level - 1}", shape=values.shape)[part]
+            file.create_virtual_dataset(f"level{level}", layout)
+    checks = []
+    require = hdf5_storage.require_sources
+    monkeypatch.setattr(hdf5_storage, "require_sources", lambda *a, **k: checks.append(a) or require(*a, **k))
+    with open_hdf5(path) as file:
+        np.testing.assert_array_equal(find_dataset(file, "level15", path=path)[()], values)
+    assert len(checks) == 14
 
 
 def virtual(path, parts, *, shape, maxshape=None):
