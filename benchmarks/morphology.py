@@ -276,12 +276,12 @@ def _verdict(mask, fraction, blur, rng, noise=0.05):
 
 
 def write_large(path: Path, n: int) -> None:
-    """A result of n^3 voxels, a third of them in core-shell particles of random size."""
+    """A result of n^3 voxels with core-shell particles of random size, some of which touch."""
     rng = np.random.default_rng(0)
     depth = np.full((n, n, n), -np.inf, np.float32)
     core = np.zeros((n, n, n), np.float32)
-    while np.mean(depth > 0) < 0.3:
-        radius = int(rng.uniform(12, 45))
+    for _ in range(1000 * n**3 // 512**3):
+        radius = int(rng.uniform(12, 40))
         corner = rng.integers(0, n - 2 * radius - 1, 3)
         box = tuple(slice(c, c + 2 * radius + 1) for c in corner)
         if (depth[box] > 0).mean() > 0.02:

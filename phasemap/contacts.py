@@ -12,6 +12,7 @@ Legland, Kieu and Devaux, Image Anal. Stereol. 26, 83 (2007), doi:10.5566/ias.v2
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,30 @@ def border_areas(labels: NDArray[np.int32]) -> dict[tuple[int, int], float]:
         keys, counts = np.unique(pairs, axis=0, return_counts=True)
         for (low, high), count in zip(keys.tolist(), counts.tolist(), strict=True):
             areas[low, high] = areas.get((low, high), 0.0) + weight * count
+    return areas
+
+
+def contact_areas(labels: NDArray[np.int32], boxes: Sequence[tuple[slice, ...]]) -> dict[tuple[int, int], float]:
+    """Area of every contact between two particles.
+
+    Parameters
+    ----------
+    labels
+        `(z, y, x)` particle numbers, 0 outside.
+    boxes
+        Box of particle 1, 2, ... with at least one voxel around it.
+
+    Returns
+    -------
+    Area in square voxels for each pair (smaller number, larger number) that touches.
+    """
+    areas: dict[tuple[int, int], float] = {}
+    for number, box in enumerate(boxes, start=1):
+        near = labels[box]
+        if np.any((near != 0) & (near != number)):
+            found = border_areas(near)
+            # a contact lies inside the boxes of both its particles
+            areas |= {pair: area for pair, area in found.items() if number in pair and 0 not in pair}
     return areas
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from xanesmap.phasemap.curvature import Curvature, curvature_at
 from xanesmap.phasemap.minkowski import Axes, fractional_anisotropy, normal_tensor, principal_axes
@@ -23,7 +24,7 @@ from xanesmap.phasemap.surface import (
     surface_at_level,
     vertex_areas,
 )
-from xanesmap.phasemap.surface_distance import depth_below, distance_to_surface
+from xanesmap.phasemap.surface_distance import depth_map, distance_to_surface
 
 FloatArray = NDArray[np.floating[Any]]
 Structure = Literal["core and shell", "no core", "no shell", "no front", "too small"]
@@ -51,11 +52,14 @@ class Body:
         Its outer surface.
     axes
         Its principal axes.
+    depth
+        `(z, y, x)` depth of its voxels below the surface; 0 outside.
     """
 
     inside: NDArray[np.bool_]
     surface: Surface
     axes: Axes
+    depth: FloatArray
 
     @property
     def equivalent_radius(self) -> float:
@@ -117,7 +121,12 @@ def body_of(inside: NDArray[np.bool_], *, filled: FloatArray | None = None, blur
         Standard deviation of the blur of `filled`, voxels.
     """
     surface = surface_of_shape(inside) if filled is None else surface_of_shape(filled, blur_px=blur_px)
-    return Body(inside=inside, surface=surface, axes=principal_axes(np.argwhere(inside).astype(np.float64)))
+    return Body(
+        inside=inside,
+        surface=surface,
+        axes=principal_axes(np.argwhere(inside).astype(np.float64)),
+        depth=np.zeros(inside.shape) if surface.is_empty else depth_map(inside, surface),
+    )
 
 
 def structure_of(body: Body, core: FloatArray, *, noise: float = 0.0) -> Structure:
@@ -170,7 +179,8 @@ def find_front(body: Body, core: FloatArray, *, smoothing_px: float, blur_px: fl
         return Front(surface=EMPTY, curvature=Curvature(mean=nothing, gaussian=nothing), depth=nothing)
     shift = level_shift(smoothing_px=smoothing_px, blur_px=blur_px)
     surface, curvature = unshrunk(drawn, curvature_at(drawn, _filled(core)), shift=shift)
-    return Front(surface=surface, curvature=curvature, depth=depth_below(surface.vertices, body.surface))
+    depth = np.asarray(map_coordinates(body.depth, surface.vertices.T, order=1, mode="nearest"), np.float64)
+    return Front(surface=surface, curvature=curvature, depth=depth)
 
 
 def _without_specks(surface: Surface) -> Surface:

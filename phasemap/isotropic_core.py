@@ -7,17 +7,17 @@ depth, blurred and given the same noise, and measured in the same way, many time
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import map_coordinates
 from scipy.stats import norm, t
 
-from xanesmap.phasemap.core_shell import Body, Evenness, evenness, find_front
+from xanesmap.phasemap.core_shell import Body, Evenness, Front, evenness, find_front
 from xanesmap.phasemap.denoising import denoise_fraction
-from xanesmap.phasemap.surface_distance import depth_below
+from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -26,7 +26,7 @@ CONFIDENCE = 0.99
 DRAWS = 20
 """Cores drawn for the null of one particle."""
 
-_BAND_PX = 5.0  # about the front, where its depth matters to better than a voxel
+_LARGE, _LEAST_DRAWS = 30_000, 5  # voxels; from here on draws fall with size, to no fewer than these
 # Position of a particle's surface drawn from its voxels, measured on bodies of known shape: what an index owes to it
 # is of the order of this over the radius, and the same in every draw.
 _SURFACE_ERROR_PX = 0.2
@@ -80,14 +80,22 @@ def isotropic_null(
     Interval for each name in `Evenness`; empty where so small a core shows no front.
     """
     rng = np.random.default_rng(seed)
-    even = even_core(body, core_share=core_share, blur_px=measurement.blur_px)
     measured = body.inside & np.isfinite(sigma) & (sigma > 0)
-    drawn = [_draw(body, even, np.where(measured, sigma, 0), measurement, rng) for _ in range(draws)]
-    found = [indices for indices in drawn if indices is not None]
-    if len(found) < 2:
+    errors = np.where(measured, sigma, 0).astype(np.float32)
+    even = even_core(body, core_share=core_share, blur_px=measurement.blur_px)
+    core = denoise_fraction(even, errors, measured, smoothing_px=measurement.smoothing_px)
+    front = find_front(body, core, smoothing_px=measurement.smoothing_px, blur_px=measurement.blur_px)
+    if front.surface.is_empty:
         return {}
+    n_draws = _enough_draws(draws, int(body.inside.sum()))
+    found = [_draw(body, front, core, errors, measurement, rng) for _ in range(n_draws)]
     slack = _SURFACE_ERROR_PX / body.equivalent_radius
     return {name: _interval(name, [getattr(one, name) for one in found], slack) for name in Evenness.names()}
+
+
+def _enough_draws(draws: int, voxels: int) -> int:
+    """Draws for a particle: the noise of many voxels averages out, so a large one needs fewer."""
+    return max(min(draws, _LEAST_DRAWS), min(draws, draws * _LARGE // voxels))
 
 
 def even_core(body: Body, *, core_share: float, blur_px: float) -> FloatArray:
@@ -106,24 +114,29 @@ def even_core(body: Body, *, core_share: float, blur_px: float) -> FloatArray:
     -------
     `(z, y, x)` fraction, 0 to 1; meaningless outside the particle.
     """
-    depth = distance_transform_edt(np.pad(body.inside, 1))[1:-1, 1:-1, 1:-1] - 0.5
-    front = np.quantile(depth[body.inside], 1 - core_share)
-    near = np.abs(depth - front) < _BAND_PX
-    depth[near] = depth_below(np.argwhere(near).astype(np.float64), body.surface)
-    front = np.quantile(depth[body.inside], 1 - core_share)
-    edge = np.hypot(blur_px, np.sqrt(1 / 12))  # a voxel averages over itself
-    return np.asarray(norm.cdf((depth - front) / edge), np.float32)
+    front = np.quantile(body.depth[body.inside], 1 - core_share)
+    edge = np.hypot(blur_px, VOXEL_DEVIATION)
+    return np.asarray(norm.cdf((body.depth - front) / edge), np.float32)
 
 
 def _draw(
-    body: Body, even: FloatArray, sigma: FloatArray, measurement: Measurement, rng: np.random.Generator
-) -> Evenness | None:
-    noisy = even + sigma * rng.standard_normal(even.shape, dtype=np.float32)
-    core = denoise_fraction(noisy, sigma, sigma > 0, smoothing_px=measurement.smoothing_px)
-    front = find_front(body, core, smoothing_px=measurement.smoothing_px, blur_px=measurement.blur_px)
-    if front.surface.is_empty or not np.any(body.inside & (core > 0.5)):
-        return None
-    return evenness(body, front, core)
+    body: Body,
+    front: Front,
+    core: FloatArray,
+    errors: FloatArray,
+    measurement: Measurement,
+    rng: np.random.Generator,
+) -> Evenness:
+    """Indices of an even core with noise: denoising is linear, and noise moves the front by itself over the slope."""
+    noise = errors * rng.standard_normal(errors.shape, dtype=np.float32)
+    left = denoise_fraction(noise, errors, errors > 0, smoothing_px=measurement.smoothing_px)
+    np.nan_to_num(left, copy=False)
+    here = map_coordinates(left, front.surface.vertices.T, order=1, mode="nearest")
+    edge = np.sqrt(measurement.blur_px**2 + VOXEL_DEVIATION**2 + measurement.smoothing_px**2)
+    outward = here * edge * np.sqrt(2 * np.pi)
+    surface = replace(front.surface, vertices=front.surface.vertices + outward[:, None] * front.surface.normals)
+    moved = replace(front, surface=surface, depth=front.depth - outward)
+    return evenness(body, moved, core + left)
 
 
 def _interval(name: str, values: list[float], slack: float) -> Interval:

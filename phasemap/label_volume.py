@@ -26,7 +26,7 @@ from xanesmap.phasemap.segmentation import (
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SLAB_VOXELS = 8_000_000
+_SLAB_VOXELS = 24_000_000
 _MIXTURE_VOXELS = 100_000
 
 

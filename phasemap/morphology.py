@@ -33,6 +33,7 @@ Box = tuple[slice, slice, slice]
 
 _DEFAULT_THRESHOLD = 0.7  # Yu et al., Nat. Commun. 9, 921 (2018), doi:10.1038/s41467-018-03401-x
 _BLUR_PARTICLES = 8  # the largest ones, from which blur is taken
+_BLUR_VOXELS, _OUTER_PX = 20_000, 6
 
 
 def segment_phases(result: PhaseMap | str | Path, *, progress: Progress = no_progress, **settings: Any) -> PhaseMap:
@@ -98,6 +99,7 @@ def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_
             labels=labels,
             particles=particles,
             cut=cut_by_field(particles.labels),
+            boxes=boxes,
             measures=tuple(measures),
             fraction=maps.fraction,
             sigma=maps.sigma,
@@ -183,15 +185,23 @@ def _blur(
     """Blur in voxels, and where it is from."""
     if config.resolution_nm is not None:
         return blur_of_resolution(config.resolution_nm, pixel_size_um=result.pixel_size_um), "given"
-    found = []
-    for number, box in list(enumerate(boxes, start=1))[:_BLUR_PARTICLES]:
-        solid = particles.labels[box] == number
-        surface = surface_of_shape(solid | (particles.pores[box] == number))
-        if not surface.is_empty:
-            depth = depth_below(np.argwhere(solid).astype(np.float64), surface)
-            found.append(blur_from_surface(depth, maps.amount[box][solid].astype(np.float64)))
+    found = [
+        _particle_blur(particles.labels[box] == number, particles.pores[box] == number, maps.amount[box])
+        for number, box in list(enumerate(boxes, start=1))[:_BLUR_PARTICLES]
+    ]
     known = [blur for blur in found if blur is not None]
     return (float(np.median(known)), "surfaces") if known else (UNKNOWN_BLUR_PX, "unknown")
+
+
+def _particle_blur(solid: NDArray[np.bool_], pores: NDArray[np.bool_], amount: FloatArray) -> float | None:
+    """Blur from the surface of one particle, from some of its outer voxels."""
+    surface = surface_of_shape(solid | pores)
+    if surface.is_empty:
+        return None
+    outer = np.argwhere(solid & ~ndimage.binary_erosion(solid | pores, iterations=_OUTER_PX))
+    chosen = outer[:: max(1, len(outer) // _BLUR_VOXELS)]
+    depth = depth_below(chosen.astype(np.float64), surface)
+    return blur_from_surface(depth, amount[tuple(chosen.T)].astype(np.float64))
 
 
 def _measure_all(

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.amendment import Amendment
-from xanesmap.phasemap.contacts import border_areas
+from xanesmap.phasemap.contacts import contact_areas
 from xanesmap.phasemap.curvature import ShapeDistribution, shape_distribution
 from xanesmap.phasemap.label_volume import LabelRule
 from xanesmap.phasemap.layers import Layer, layer_named
@@ -65,6 +65,8 @@ class Morphology:
     particles: Particles
     cut: NDArray[np.bool_]
     """(particle,) True where the field of view cuts it."""
+    boxes: Sequence[tuple[slice, ...]]
+    """Of the particles, with some voxels around each."""
     measures: tuple[ParticleMeasures, ...]
     fraction: FloatArray
     """Of the core's phase."""
@@ -114,7 +116,7 @@ def store_morphology(result: PhaseMap, found: Morphology) -> None:
 
 
 def _tables(result: PhaseMap, found: Morphology, scale: Scale) -> Iterator[tuple[str, Table]]:
-    contacts = border_areas(found.particles.labels)
+    contacts = contact_areas(found.particles.labels, found.boxes)
     yield "phases", _phases(result, found)
     yield "particles", particle_table(found.measures, contacts=contacts, cut=found.cut, scale=scale)
     yield "core_shell", core_shell_table(found.measures, scale=scale)

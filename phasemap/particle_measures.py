@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 
 from xanesmap.phasemap.core_shell import (
     Body,
@@ -28,7 +27,6 @@ from xanesmap.phasemap.depth_profile import DepthProfile, depth_profile
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, VOXEL_DEVIATION
 from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, isotropic_null
 from xanesmap.phasemap.surface import vertex_areas
-from xanesmap.phasemap.surface_distance import depth_below
 from xanesmap.phasemap.two_phase import Maps, TwoPhaseEvidence, judge
 from xanesmap.phasemap.voxel_noise import weighted_noise
 
@@ -38,8 +36,6 @@ POSITION_ERROR_PX = 0.1
 """Standard error of the position of a surface drawn from voxels, measured on bodies of known shape."""
 MARGIN_PX = 4
 """Voxels around a particle that belong to its crop."""
-
-_EXACT_DEPTHS = 300_000  # voxels up to which depth is counted from the mesh, beyond from the voxels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -228,10 +224,7 @@ def _profiles(crop: Crop, body: Body, *, share: float | None, blur_px: float) ->
     """Fraction against depth, and that of an evenly shrunk core."""
     known = _measured(crop)
     points = np.argwhere(known)
-    if len(points) <= _EXACT_DEPTHS and not body.surface.is_empty:
-        depth = np.maximum(depth_below(points.astype(np.float64), body.surface), 0)
-    else:
-        depth = distance_transform_edt(np.pad(body.inside, 1))[1:-1, 1:-1, 1:-1][known] - 0.5
+    depth = np.maximum(body.depth[known], 0)
     edges = np.arange(0.0, np.ceil(depth.max(initial=0.0)) + 2)
     weights, values = crop.amount[known].astype(np.float64), crop.maps.fraction[known].astype(np.float64)
     profile = depth_profile(points, depth, values, weights, edges=edges)

@@ -17,19 +17,21 @@ from xanesmap.phasemap.segment_config import PointUm
 FloatArray = NDArray[np.floating[Any]]
 
 _EDGES_PX = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256)
-_LARGEST_CORRELATED_PX = 256  # side of the block in which the correlation is taken
+_LARGEST_BLOCK_PX = 256  # side of the block in which boxes and correlation are taken
 _CORRELATED_SHARE = 2  # of that side is the longest distance
 
 
 def sampling_table(fraction: FloatArray, sigma: FloatArray, amount: FloatArray, *, largest_px: int, um: float) -> Table:
-    """Mean and variance of the composition in boxes of growing size."""
+    """Mean and variance of the composition in boxes of growing size, in the middle of a large volume."""
     header = [
         *("box edge (um)", "boxes", "mean fraction (1)", "mean error (1)"),
         *("variance between boxes (1)", "variance error (1)", "variance by noise, taken off (1)"),
     ]
     rows: list[list[object]] = []
-    for edge in (edge for edge in _EDGES_PX if edge <= largest_px and edge <= min(fraction.shape)):
-        found = box_statistics(fraction, sigma, amount, edge_px=edge)
+    block = _central_block(amount > 0)
+    maps = (fraction[block], sigma[block], amount[block])
+    for edge in (edge for edge in _EDGES_PX if edge <= largest_px and edge <= min(maps[0].shape)):
+        found = box_statistics(*maps, edge_px=edge)
         if found.boxes == 0:
             break
         spread = max(found.variance + found.noise_variance, 0.0)
@@ -54,7 +56,7 @@ def _central_block(mask: NDArray[np.bool_]) -> tuple[slice, ...]:
     for axis in range(3):
         used = np.flatnonzero(mask.any(axis=tuple({0, 1, 2} - {axis})))
         low, high = (int(used[0]), int(used[-1]) + 1) if len(used) else (0, mask.shape[axis])
-        spare = max(0, high - low - _LARGEST_CORRELATED_PX)
+        spare = max(0, high - low - _LARGEST_BLOCK_PX)
         block.append(slice(low + spare // 2, high - (spare - spare // 2)))
     return tuple(block)
 

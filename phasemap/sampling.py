@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.fft import irfft, next_fast_len, rfft
 
 from xanesmap.phasemap.voxel_noise import weighted_noise
 
@@ -106,7 +107,10 @@ def autocorrelation(fraction: FloatArray, weights: FloatArray, *, farthest_px: i
     if not known.any():
         return np.full(farthest_px + 1, np.nan)
     deviation = weight * np.where(known, fraction - np.average(fraction[known], weights=weight[known]), 0.0)
-    covariance = np.array([_covariance(deviation, weight, distance) for distance in range(1, farthest_px + 1)])
+    products, pairs = (
+        sum(_lagged_sums(values, axis, farthest_px) for axis in range(3)) for values in (deviation, weight)
+    )
+    covariance = np.divide(products, pairs, out=np.full(farthest_px, np.nan), where=pairs > 1e-9 * weight.max() ** 2)
     if len(covariance) < 2 or not np.isfinite(covariance[:2]).all():
         return np.full(farthest_px + 1, np.nan)
     own = float(2 * covariance[0] - covariance[1])
@@ -115,13 +119,18 @@ def autocorrelation(fraction: FloatArray, weights: FloatArray, *, farthest_px: i
     return np.concatenate([[1.0], covariance / own])
 
 
-def _covariance(deviation: FloatArray, weight: FloatArray, distance: int) -> float:
-    products = pairs = 0.0
-    for axis in range(3):
-        d, w = np.moveaxis(deviation, axis, 0), np.moveaxis(weight, axis, 0)
-        products += float(np.sum(d[distance:] * d[:-distance]))
-        pairs += float(np.sum(w[distance:] * w[:-distance]))
-    return products / pairs if pairs > 0 else float("nan")
+def _lagged_sums(values: FloatArray, axis: int, farthest: int) -> FloatArray:
+    """(distance,) sums of the products of values 1, 2, ... voxels apart along an axis, by Fourier transform."""
+    lines = np.moveaxis(values, axis, -1)
+    n = lines.shape[-1]
+    length = next_fast_len(n + min(farthest, n), real=True)
+    power = np.zeros(length // 2 + 1)
+    for plane in lines:  # one plane at a time keeps the memory small
+        power += (np.abs(rfft(plane, length, axis=-1)) ** 2).sum(axis=0)
+    sums = np.zeros(farthest)
+    reached = min(farthest, n - 1)
+    sums[:reached] = irfft(power, length)[1 : reached + 1]
+    return sums
 
 
 def correlation_length(correlation: FloatArray) -> float:

@@ -31,6 +31,10 @@ def denoise_phases(
     fraction: FloatArray, sigma: FloatArray, mask: NDArray[np.bool_], *, smoothing_px: float
 ) -> NDArray[np.float32]:
     """Fractions of all phases denoised, `(phase, z, y, x)`: see `denoise_fraction`."""
+    if len(fraction) == 2:
+        # fractions sum to 1, and the two have the same sigma
+        first = denoise_fraction(fraction[0], sigma[0], mask, smoothing_px=smoothing_px)
+        return np.stack([first, 1 - first])
     pairs = zip(fraction, sigma, strict=True)
     return np.stack([denoise_fraction(f, s, mask, smoothing_px=smoothing_px) for f, s in pairs])
 

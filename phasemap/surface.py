@@ -149,9 +149,11 @@ def vertex_areas(surface: Surface) -> FloatArray:
 
 def edges_of(faces: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """`(edge, 2)` edges, each once, and `(edge,)` the number of faces at each."""
-    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    edges, counts = np.unique(np.sort(pairs, axis=1), axis=0, return_counts=True)
-    return edges, counts
+    pairs = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
+    # one number for each pair sorts several times faster than pairs do
+    n_vertices = int(pairs.max(initial=0)) + 1
+    keys, counts = np.unique(pairs[:, 0] * n_vertices + pairs[:, 1], return_counts=True)
+    return np.stack(np.divmod(keys, n_vertices), axis=1).astype(np.int32), counts
 
 
 def moved(surface: Surface, offset: tuple[float, ...]) -> Surface:

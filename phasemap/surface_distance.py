@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation, distance_transform_edt
 from scipy.spatial import KDTree
 
 from xanesmap.phasemap.surface import Surface
@@ -14,6 +15,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 # Beside the nearest vertex by no more than this, voxels, a point faces the surface around that vertex.
 _FACING = 1.0
+_NEAR = 3.0
 
 
 def distance_to_surface(points: FloatArray, surface: Surface) -> FloatArray:
@@ -43,3 +45,31 @@ def distance_to_surface(points: FloatArray, surface: Surface) -> FloatArray:
 def depth_below(points: FloatArray, surface: Surface) -> FloatArray:
     """`(point,)` depth of points below a surface whose normals point out, voxels; negative outside."""
     return -distance_to_surface(points, surface)
+
+
+def depth_map(inside: NDArray[np.bool_], surface: Surface) -> NDArray[np.float32]:
+    """Depth of every voxel of a body.
+
+    Parameters
+    ----------
+    inside
+        `(z, y, x)` True in the body.
+    surface
+        Its surface, not empty.
+
+    Returns
+    -------
+    `(z, y, x)` depth below the surface, voxels; 0 outside. Three voxels deep and more it is the distance to the nearest
+    voxel outside, less that of this voxel from the surface: within a tenth of a voxel of `depth_below`, in a time that
+    grows with the number of voxels.
+    """
+    padded = np.pad(inside, 1)
+    length, nearest = distance_transform_edt(padded, return_indices=True)
+    rim = ~padded & binary_dilation(padded, np.ones((3, 3, 3)))
+    outside = np.zeros(padded.shape, np.float32)
+    outside[rim] = distance_to_surface(np.argwhere(rim) - 1.0, surface)
+    depth = np.where(padded, length - outside[tuple(nearest)], 0)
+    # near the surface the way to the nearest voxel outside runs aslant; the mesh is near there and quickly asked
+    near = padded & (length < _NEAR)
+    depth[near] = depth_below(np.argwhere(near) - 1.0, surface)
+    return np.asarray(depth[1:-1, 1:-1, 1:-1], np.float32)

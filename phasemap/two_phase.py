@@ -36,7 +36,7 @@ MIXED_RANGE = (0.1, 0.9)
 BLUR_ERROR = 0.1
 """Relative standard error of the blur of the microscope, where none is given."""
 
-_SAMPLE = 100_000  # voxels of a large particle that are looked at
+_SAMPLE = 30_000  # voxels of a large particle that are looked at
 _SIGNIFICANT = 3.0
 _LEAST_EXCESS = 0.05  # share of the volume: below it even a certain excess changes nothing
 _END_TOLERANCE = 0.05  # error of energy scale and references allowed for in the fractions of the pure phases

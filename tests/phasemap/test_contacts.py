@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from xanesmap.phasemap.contacts import border_areas
+from xanesmap.phasemap.contacts import border_areas, contact_areas
 
 
 @pytest.mark.parametrize("radius", [6, 10.5, 15])
@@ -29,3 +29,16 @@ def test_a_flat_face_between_boxes():
     labels[10:] = 3
     assert border_areas(labels)[1, 3] == pytest.approx(1e4, rel=0.09)
     assert border_areas(np.zeros((3, 3, 3), np.int32)) == {}
+
+
+def test_contacts_in_boxes_are_those_of_the_whole(solids):
+    shape = (30, 34, 60)
+    labels = np.zeros(shape, np.int32)
+    boxes = []
+    for number, x in enumerate((12, 28, 48), start=1):
+        labels[solids.ellipsoid(shape, (14, 16, x), 9) & (labels == 0)] = number
+    for number in (1, 2, 3):
+        boxes.append(tuple(slice(max(0, w.min() - 1), w.max() + 2) for w in np.nonzero(labels == number)))
+    whole = {pair: area for pair, area in border_areas(labels).items() if 0 not in pair}
+    assert contact_areas(labels, boxes) == pytest.approx(whole)
+    assert set(whole) == {(1, 2)}

@@ -3,7 +3,7 @@ import pytest
 
 from xanesmap.phasemap.shrinkage import surface_of_shape
 from xanesmap.phasemap.surface import surface_at_level
-from xanesmap.phasemap.surface_distance import depth_below, distance_to_surface
+from xanesmap.phasemap.surface_distance import depth_below, depth_map, distance_to_surface
 
 
 def test_depth_in_a_ball_is_radius_less_distance_from_the_centre(solids):
@@ -23,3 +23,13 @@ def test_past_the_rim_of_an_open_surface_the_rim_is_nearest():
     distance = distance_to_surface(np.array([[9.2, 5, 5], [5.2, 5, 15]]), surface)
     assert distance[0] == pytest.approx(4)
     assert abs(distance[1]) == pytest.approx(4)
+
+
+def test_the_map_of_depths_agrees_with_the_mesh(solids):
+    inside = solids.ellipsoid((40, 41, 39), (19.3, 19.6, 19.1), (16, 13, 11))
+    surface = surface_of_shape(inside)
+    depth = depth_map(inside, surface)
+    error = depth[inside] - depth_below(np.argwhere(inside).astype(float), surface)
+    assert np.abs(error).mean() < 0.05
+    assert np.quantile(np.abs(error), 0.99) < 0.3
+    assert not depth[~inside].any()
