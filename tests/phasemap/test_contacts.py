@@ -34,11 +34,11 @@ def test_a_flat_face_between_boxes():
 def test_contacts_in_boxes_are_those_of_the_whole(solids):
     shape = (30, 34, 60)
     labels = np.zeros(shape, np.int32)
-    boxes = []
     for number, x in enumerate((12, 28, 48), start=1):
         labels[solids.ellipsoid(shape, (14, 16, x), 9) & (labels == 0)] = number
-    for number in (1, 2, 3):
-        boxes.append(tuple(slice(max(0, w.min() - 1), w.max() + 2) for w in np.nonzero(labels == number)))
+    boxes = [
+        tuple(slice(max(0, w.min() - 1), w.max() + 2) for w in np.nonzero(labels == number)) for number in (1, 2, 3)
+    ]
     whole = {pair: area for pair, area in border_areas(labels).items() if 0 not in pair}
     assert contact_areas(labels, boxes) == pytest.approx(whole)
     assert set(whole) == {(1, 2)}
