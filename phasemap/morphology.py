@@ -65,20 +65,14 @@ def segment_phases(result: PhaseMap | str | Path, *, progress: Progress = no_pro
 def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_progress) -> PhaseMap:
     """Do the job that a configuration describes; see `segment_phases`."""
     core = _core_index(result, config)
-    maps = _Volumes.of(result, core)
     mask = np.asarray(result.levels("mask")[0]) > 0
     progress("Find particles", 0, 1)
     particles = find_particles(mask, neck=config.neck, least_voxels=config.least_voxels)
     progress("Find particles", 1, 1)
     boxes = particle_boxes(particles)
+    maps = _Volumes.of(result, core)
     blur, source = _blur(result, config, maps, particles, boxes)
-    rule = LabelRule(
-        method=config.method,
-        pure_threshold=config.pure_threshold or _run_threshold(result),
-        smoothing_px=config.smoothing_px,
-        blur_px=blur,
-        coupling=config.coupling,
-    )
+    rule = _rule(result, config, blur)
     labels = label_volume(
         result.levels("fraction")[0],
         result.levels("fraction_sigma")[0],
@@ -148,6 +142,16 @@ def _core_index(result: PhaseMap, config: SegmentConfig) -> int:
         message = f"core phase {name!r} was asked for, result '{result.path}' holds {', '.join(result.phases)}."
         raise DataError(message)
     return result.phases.index(name)
+
+
+def _rule(result: PhaseMap, config: SegmentConfig, blur: float) -> LabelRule:
+    return LabelRule(
+        method=config.method,
+        pure_threshold=config.pure_threshold or _run_threshold(result),
+        smoothing_px=config.smoothing_px,
+        blur_px=blur,
+        coupling=config.coupling,
+    )
 
 
 def _run_threshold(result: PhaseMap) -> float:
