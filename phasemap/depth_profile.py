@@ -115,7 +115,7 @@ def _bootstrap_error(sums: Any, totals: Any) -> FloatArray:
     return error
 
 
-def shrinking_core_depth(converted: FloatArray) -> FloatArray:
+def shrinking_core_depth(converted: FloatArray | float) -> FloatArray:
     """Depth of the front in a ball whose outer part has been converted, in radii.
 
     Parameters

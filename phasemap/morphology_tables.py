@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xanesmap.phasemap.core_shell import Evenness
 from xanesmap.phasemap.curvature import ShapeDistribution, integral_of_gaussian_curvature, roughness
+from xanesmap.phasemap.depth_profile import shrinking_core_depth
 from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION, WIDTH_10_90
 from xanesmap.phasemap.minkowski import fractional_anisotropy, normal_tensor
 from xanesmap.phasemap.particle_measures import POSITION_ERROR_PX, CoreShell, ParticleMeasures
@@ -93,7 +94,7 @@ def core_shell_table(measures: Sequence[ParticleMeasures], *, scale: Scale) -> T
         *("index", "core volume (um^3)", "core volume error (um^3)"),
         *("shell thickness least (um)", "shell thickness 10 % (um)", "shell thickness median (um)"),
         *("shell thickness 90 % (um)", "shell thickness largest (um)", "shell thickness mean (um)"),
-        *("shell thickness error (um)", "shell thickness variation (1)"),
+        *("shell thickness error (um)", "shell thickness variation (1)", "shell thickness of a shrunk ball (um)"),
         *(f"shell thickness along {axis} (um)" for axis in scale.axes),
         *("shell coverage (1)", "core enclosure (1)"),
         *("core offset z (um)", "core offset y (um)", "core offset x (um)"),
@@ -118,11 +119,12 @@ def _core_shell_row(one: ParticleMeasures, pair: CoreShell, scale: Scale) -> lis
     volume = one.voxels + one.pore_voxels
     core = one.composition.core_share * volume
     radius = np.cbrt(3 * core / (4 * np.pi))
+    shrunk = one.body.equivalent_radius * float(shrinking_core_depth(1 - one.composition.core_share))
     thickness = (shell.least, shell.tenth, shell.median, shell.nine_tenths, shell.largest, shell.mean)
     return [
         *(one.number, core * um**3, POSITION_ERROR_PX * area * um**3),
         *(value * um for value in thickness),
-        *(pair.thickness_error * um, shell.variation),
+        *(pair.thickness_error * um, shell.variation, shrunk * um),
         *(value * um for value in shell.along),
         *(shell.coverage, area / (area + pair.exposed_area)),
         *(pair.offset * um),
