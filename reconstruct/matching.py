@@ -21,6 +21,7 @@ Motion = Literal["v", "x", "y", "magnification"]
 RIGID: tuple[Motion, ...] = ("v", "x", "y")
 
 _EDGE_PX = 3  # pixels at the rim of the frame whose gradient or neighbourhood is incomplete
+_FRAMES_FOR_NOISE = 12
 _CHUNK_BYTES = 64_000_000  # of all columns of the angles that are treated together
 
 
@@ -168,18 +169,15 @@ def _means(
     kept: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Means over the frames kept of residual and prediction, `(v, u)`."""
-    residual, contrast = np.zeros(measured.shape[1:]), np.zeros(measured.shape[1:])
-    for frame, shown in zip(measured[kept], components.swapaxes(0, 1)[kept], strict=True):
-        predicted = np.tensordot(weights, shown, axes=1)
-        residual += frame - predicted
-        contrast += predicted
-    n_kept = np.count_nonzero(kept)
-    return residual / n_kept, contrast / n_kept
+    parts = [component[kept].mean(axis=0, dtype=np.float64) for component in components]
+    contrast = np.tensordot(weights.astype(np.float64), np.stack(parts), axes=1)
+    return measured[kept].mean(axis=0, dtype=np.float64) - contrast, contrast
 
 
 def _pixel_variance(frames: NDArray[np.float32], mean: NDArray[np.float64]) -> float:
     """Variance of a pixel from second differences along u, in which neither the object nor a fixed pattern shows."""
-    spreads = [np.median(np.abs(np.diff(frame - mean, n=2, axis=-1))) for frame in frames]
+    some = frames[:: max(1, len(frames) // _FRAMES_FOR_NOISE)]
+    spreads = [np.median(np.abs(np.diff(frame - mean, n=2, axis=-1))) for frame in some]
     return float((1.4826 * np.median(spreads)) ** 2 / 6)
 
 
@@ -296,7 +294,7 @@ class _Sums:
         flat = columns.reshape(len(columns), -1)
         self._products += flat @ flat.T
         self._right += flat @ residual.ravel()
-        self._totals += columns.sum(axis=1, dtype=np.float64)
+        self._totals += columns.sum(axis=1)
         self._n_angles += columns.shape[1]
 
     def centred(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -19,6 +19,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 # Eigenvalues of the scaled normal matrix: 0 for the motion of all energies alike, from about 0.02 on for all others.
 _SMALLEST_EIGENVALUE = 1e-3
+_ROUNDING = 1e-12
 
 
 def solve_rigid_motion(
@@ -64,7 +65,9 @@ def _answers(spectra: NDArray[np.float64], *, n_motions: int) -> NDArray[np.floa
     """
     n_energies, n_components = spectra.shape
     hat = spectra @ np.linalg.pinv(spectra)
-    lag = np.eye(n_energies)[:, None] * spectra[:, :, None] - hat[:, None] * spectra.T[None]  # (E, component, F)
+    rest = np.eye(n_energies) - hat
+    rest[np.abs(rest) < _ROUNDING] = 0  # with as many components as energies nothing lags, and nothing is to be read
+    lag = rest[:, None] * spectra.T[None]  # (E, component, F)
     answers = np.zeros((n_energies, n_motions, n_components, n_motions, n_energies))
     for motion in range(n_motions):
         answers[:, motion, :, motion] = lag

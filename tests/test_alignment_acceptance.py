@@ -1,7 +1,7 @@
 """What alignment must reach on scans with everything wrong at once, from raw files to the phase map.
 
 1 px jitter in v and u for every frame, 4 px drift over energy, rotation axis +-1.5 px per energy, 1/E magnification
-(1.4 % over the range), 1 % fixed pattern, 2 % lamp flicker, zingers, 20000 photons; three seeds, and two other sizes.
+(1.4 % over the range), 1 % fixed pattern, 2 % lamp flicker, zingers, 20000 photons; three seeds, and another size.
 """
 
 import numpy as np
@@ -17,21 +17,17 @@ SCANS = {
     "seed 0": {"seed": 0},
     "seed 1": {"seed": 1},
     "seed 2": {"seed": 2},
-    "103 x 103 x 71": {"seed": 3, "n_columns": 103, "n_rows": 71},
-    "88 x 88 x 57, 150 angles": {"seed": 4, "n_columns": 88, "n_rows": 57, "n_angles": 150},
+    "103 x 103 x 57, 130 angles": {"seed": 4, "n_columns": 103, "n_rows": 57, "n_angles": 130},
 }
-
-
-def job(folder, preset, **settings):
-    scan = simulate_scan(folder / "scan", preset=preset, **settings)
-    result = map_phases(scan.folder, out=folder / "result.zarr", keep_mu=False, reconstruct={"engine": "fourier"})
-    return result, scan.truth
 
 
 @pytest.fixture(scope="module", params=SCANS.values(), ids=SCANS.keys())
 def mapped(request, tmp_path_factory):
     """Phase map and truth of one scan."""
-    return job(tmp_path_factory.mktemp("rough"), "rough", **request.param)
+    folder = tmp_path_factory.mktemp("rough")
+    scan = simulate_scan(folder / "scan", preset="rough", **request.param)
+    result = map_phases(scan.folder, out=folder / "result.zarr", keep_mu=False, reconstruct={"engine": "fourier"})
+    return result, scan.truth
 
 
 def test_frames_are_put_within_six_hundredths_of_a_pixel(mapped):
@@ -59,17 +55,24 @@ def scatter(result, truth):
     return {k.kind: k.standard_error * np.sqrt(k.voxels) for k in compare_with_truth(result, truth)}
 
 
-def test_noise_is_at_most_a_quarter_more_than_without_any_disturbance(tmp_path):
-    rough, still = (scatter(*job(tmp_path / preset, preset, seed=6)) for preset in ("rough", "small"))
+def test_noise_is_at_most_a_quarter_more_than_without_any_disturbance(mapped, tmp_path):
+    result, truth = mapped
+    seed, settings = truth.configuration["seed"], truth.configuration["settings"]
+    sizes = {name: settings[name] for name in ("n_rows", "n_columns", "n_angles")}
+    scan = simulate_scan(tmp_path / "scan", preset="small", seed=seed, **sizes)
+    still = map_phases(scan.folder, out=tmp_path / "still.zarr", keep_mu=False, align={"method": "none"})
+    rough, without = scatter(result, truth), scatter(still, scan.truth)
     for kind in ("LiFePO4", "FePO4", "mixed"):
-        assert rough[kind] < 1.25 * still[kind]
+        assert rough[kind] < 1.25 * without[kind]
 
 
 def test_aligning_a_scan_at_rest_costs_next_to_nothing(tmp_path):
     scan = simulate_scan(tmp_path / "scan", preset="small", seed=7)
     means, noise = [], []
     for method in ("none", "projection-matching"):
-        result = map_phases(scan.folder, out=tmp_path / f"{method}.zarr", keep_mu=False, align={"method": method})
+        # an energy offset fitted to each would add what its own error is worth
+        settings = {"align": {"method": method}, "spectra": {"energy_offset_ev": 0.0}}
+        result = map_phases(scan.folder, out=tmp_path / f"{method}.zarr", keep_mu=False, **settings)
         agreement = [kind for kind in compare_with_truth(result, scan.truth) if kind.kind != "core-shell"]
         means.append([kind.fraction - kind.true_fraction for kind in agreement])
         noise.append(list(scatter(result, scan.truth).values()))
