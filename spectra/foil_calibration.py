@@ -87,10 +87,10 @@ def read_foil(source: str | Path, *, element: Element) -> FoilCalibration:
     DataError
         The file cannot be read or shows no edge of the element.
     """
-    spectrum = read_spectrum(source)
-    order = np.argsort(spectrum.energies_ev, kind="stable")
-    energies, first = np.unique(spectrum.energies_ev[order], return_index=True)
     try:
+        spectrum = read_spectrum(source)
+        order = np.argsort(spectrum.energies_ev, kind="stable")
+        energies, first = np.unique(spectrum.energies_ev[order], return_index=True)
         return calibrate_with_foil(energies, spectrum.values[order][first], element=element)
     except DataError as error:
         message = f"foil {source}: {error}"

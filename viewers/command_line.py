@@ -170,6 +170,9 @@ def run(
     memory: options.Memory = None,
     keep_mu: options.KeepMu = None,
     energy_offset: options.EnergyOffset = None,
+    foil: options.Foil = None,
+    normalisation: options.Normalise = None,
+    bad_energies: options.BadEnergies = None,
     background: options.Background = None,
     constraint: options.Constraint = None,
     centre: Annotated[float | None, typer.Option(help="Detector column of the rotation axis, pixels.")] = None,
@@ -220,7 +223,13 @@ def run(
             "roll": "fit" if roll else None,
         },
         "spectra": options.spectra_settings(
-            reference=reference, energy_offset=energy_offset, background=background, constraint=constraint
+            reference=reference,
+            energy_offset=energy_offset,
+            background=background,
+            constraint=constraint,
+            foil=foil,
+            normalisation=normalisation,
+            bad_energies=bad_energies,
         ),
         "phasemap": {"pure_threshold": threshold},
     }

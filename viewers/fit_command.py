@@ -18,6 +18,9 @@ def fit(
     reference: options.References = None,
     out: options.Out = None,
     energy_offset: options.EnergyOffset = None,
+    foil: options.Foil = None,
+    normalisation: options.Normalise = None,
+    bad_energies: options.BadEnergies = None,
     background: options.Background = None,
     constraint: options.Constraint = None,
     threshold: options.Threshold = None,
@@ -50,7 +53,13 @@ def fit(
                 "volume_unit": volume_unit,
             },
             spectra=options.spectra_settings(
-                reference=reference, energy_offset=energy_offset, background=background, constraint=constraint
+                reference=reference,
+                energy_offset=energy_offset,
+                background=background,
+                constraint=constraint,
+                foil=foil,
+                normalisation=normalisation,
+                bad_energies=bad_energies,
             ),
             phasemap={"pure_threshold": threshold},
         )

@@ -46,6 +46,17 @@ EnergyOffset = Annotated[
         help="Added to the recorded energies, eV, to meet the references' scale; or fit (default), fit-drift.",
     ),
 ]
+Foil = Annotated[
+    str | None,
+    typer.Option("--foil", help="Spectrum of a metal foil, FILE or FILE:COLUMN, that sets the offset instead."),
+]
+Normalise = Annotated[
+    str | None,
+    typer.Option("--normalisation", help="In place of a background: constant, global-slope or line of the pre-edge."),
+]
+BadEnergies = Annotated[
+    str | None, typer.Option("--bad-energies", help="keep, or reject those at which the summed spectrum does not fit.")
+]
 Background = Annotated[str | None, typer.Option("--background", help="none, constant, linear or victoreen.")]
 Constraint = Annotated[str | None, typer.Option("--constraint", help="free, non-negative or sum-to-one.")]
 Threshold = Annotated[float | None, typer.Option("--threshold", help="Fraction from which a voxel is one phase.")]
@@ -102,6 +113,9 @@ def spectra_settings(
     energy_offset: str | None,
     background: str | None = None,
     constraint: str | None = None,
+    foil: str | None = None,
+    normalisation: str | None = None,
+    bad_energies: str | None = None,
 ) -> dict[str, Any]:
     """Section `spectra` of a configuration; None for what is not given."""
     return {
@@ -109,6 +123,9 @@ def spectra_settings(
         "energy_offset_ev": energy_offset,
         "background": background,
         "constraint": constraint,
+        "foil": foil,
+        "normalisation": normalisation,
+        "bad_energies": bad_energies,
     }
 
 
