@@ -27,7 +27,7 @@ from xanesmap.reconstruct.acquisition import (
 from xanesmap.reconstruct.checked_datasets import CheckedDatasets
 from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.frame_tomogram import FrameTomogram
-from xanesmap.reconstruct.hdf5 import find_dataset, look_up, member_names, open_hdf5, read_attribute
+from xanesmap.reconstruct.hdf5 import look_up, member_names, open_hdf5, read_attribute
 from xanesmap.reconstruct.overrides import NO_OVERRIDES, Overrides
 from xanesmap.reconstruct.scan import CountArray
 from xanesmap.reconstruct.stored_frames import require_numbers
@@ -178,7 +178,7 @@ def _frames(file: h5py.File, group: h5py.Group, names: Sequence[str], *, path: P
 
 
 def _frame(file: h5py.File, name: str, checked: CheckedDatasets, *, path: Path) -> DatasetFrame:
-    image = find_dataset(file, name, path=path)
+    image = checked.find(file, name, path=path)
     require_numbers(image, name, path=path)
     if len(image.shape) != 3 or image.shape[0] != 1 or min(image.shape) < 1:
         message = f"{path}: dataset '{name}' has shape {image.shape}; (1, row, column) is expected. Export it again."
