@@ -131,7 +131,7 @@ class SpectraConfig(_Config):
     post_edge: PostEdge = "none"
     """`line` levels what is above the edge."""
     pre_edge_ev: tuple[float, float] | None = None
-    """Window of the pre-edge, eV; up to 10 eV before the edge of the element when not given."""
+    """Window of the pre-edge, eV; up to 6 eV before the edge of the element when not given."""
     post_edge_ev: tuple[float, float] | None = None
     """Window of the post-edge, eV; from 45 eV after the edge when not given."""
     bad_energies: Literal["keep", "reject"] = "keep"

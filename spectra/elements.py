@@ -18,7 +18,7 @@ ELEMENTS: Final[tuple[ElementSymbol, ...]] = get_args(ElementSymbol)
 
 # Relative to the edge, eV. Choices that hold for oxides and phosphates of all five: half-edge energies lie 5 to 18 eV
 # above that of the metal, white lines 10 to 25 eV; a pre-edge peak of transition metals lies 0 to 5 eV above it.
-_PRE_EDGE_EV: Final = (-150.0, -10.0)
+_PRE_EDGE_EV: Final = (-150.0, -6.0)
 _RISE_EV: Final = (-5.0, 25.0)
 _WHITE_LINE_EV: Final = (8.0, 35.0)
 _POST_EDGE_EV: Final = (45.0, 200.0)
