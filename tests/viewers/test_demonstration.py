@@ -25,6 +25,8 @@ def test_scan_result_accuracy_and_pictures_lie_in_the_folder(small_demonstration
     assert shown.pictures == (folder / "figures" / "slices.png",)
     assert list(dict.fromkeys(stages)) == [
         "Simulate scan",
+        "Read frames",
+        "Align",
         "Centre and noise",
         "Reconstruct and fit",
         "Mask and phases",
