@@ -18,6 +18,7 @@ from xanesmap.spectra.reference import Reference
 # What may be left alone: it costs less than an interpolation of every frame.
 _STILL_PX = 0.1
 _STILL_LEVEL = 0.003
+_STILL_PATTERN = 0.005
 _ODD_CONTRAST = 0.25
 
 
@@ -118,4 +119,12 @@ def is_still(alignment: Alignment) -> bool:
         and np.abs(by_energy - by_energy.mean(axis=0)).max() < _STILL_PX
         and rim < _STILL_PX
         and np.nanstd(alignment.air_level) < _STILL_LEVEL
+        and _pattern_in_air(alignment) < _STILL_PATTERN
     )
+
+
+def _pattern_in_air(alignment: Alignment) -> float:
+    """Rms of the fixed pattern in the rows at the rim of the frames, where no object adds to it."""
+    rows = max(2, alignment.pattern.shape[1] // 16)
+    rim = np.concatenate([alignment.pattern[:, :rows], alignment.pattern[:, -rows:]], axis=1)
+    return float(np.sqrt(np.mean(rim.astype(np.float64) ** 2)))

@@ -139,6 +139,12 @@ def test_a_scan_that_moves_is_aligned(moving):
     assert choice.alignment.kept.mean() > 0.9
 
 
+@pytest.mark.parametrize("disturbance", [{"fixed_pattern_relative": 0.01}, {"lamp_flicker_relative": 0.02}])
+def test_pattern_and_lamp_are_reason_enough_to_align(disturbance, small_settings, tmp_path):
+    scan = simulate_scan(tmp_path / "scan", seed=1, disturbances=disturbance, **small_settings)
+    assert chosen(scan.folder).alignment is not None
+
+
 def test_nothing_is_aligned_against_the_will_of_the_user(moving):
     assert chosen(moving.folder, method="none").alignment is None
     config = make_config({"scan": str(moving.folder), "reconstruct": {"centre_px": 19.5}})
