@@ -51,7 +51,8 @@ class EnergyMatch:
     right
         `(column,)` their products with the residual.
     pattern
-        `(v, u)` mean over the angles of what the prediction leaves, unitless.
+        `(v, u)` mean over the angles of what the prediction leaves, the components weighted so that it leaves least,
+        unitless.
     """
 
     step_px: NDArray[np.float64]
@@ -122,7 +123,10 @@ def match_energy(
         Whether a rotation in the plane of the detector is fitted to each frame.
     """
     weights = np.asarray(spectrum, np.float32)
-    mean_residual, mean_contrast = _means(measured, components, weights, kept)
+    mean_measured = measured[kept].mean(axis=0, dtype=np.float64)
+    mean_components = np.stack([component[kept].mean(axis=0, dtype=np.float64) for component in components])
+    mean_contrast = np.tensordot(weights.astype(np.float64), mean_components, axes=1)
+    mean_residual = mean_measured - mean_contrast
     task = _Task(
         measured=measured,
         components=components,
@@ -138,8 +142,12 @@ def match_energy(
     sums = _Sums(n_motion + len(components), _inner_size(measured))
     solved = [_match_chunk(task, chunk, sums) for chunk in _chunks(task)]
     frames = {name: np.concatenate([getattr(part, name) for part in solved]) for name in _Frames.__slots__}
-    noise = _pixel_variance(measured, mean_residual + mean_contrast)
-    normal, right = _project_out(*sums.centred(), n_motion=n_motion)
+    noise = _pixel_variance(measured, mean_measured)
+    products, right_sides = sums.centred()
+    normal, right = _project_out(products, right_sides, n_motion=n_motion)
+    # weights that are a little wrong would leave some of the object in the mean
+    change = np.linalg.pinv(products[n_motion:, n_motion:], hermitian=True) @ right_sides[n_motion:]
+    pattern = mean_residual - np.tensordot(change, mean_components, axes=1)
     return EnergyMatch(
         step_px=frames["step"][:, :2],
         roll_rad=frames["step"][:, 2] if roll == "fit" else np.zeros(len(measured)),
@@ -150,7 +158,7 @@ def match_energy(
         noise=noise,
         normal=normal,
         right=right,
-        pattern=(mean_residual - mean_residual.mean()).astype(np.float32),
+        pattern=(pattern - pattern.mean()).astype(np.float32),
     )
 
 
@@ -160,18 +168,6 @@ def _chunks(task: _Task) -> Iterator[slice]:
     length = max(1, int(_CHUNK_BYTES / (4 * columns * n_v * n_u)))
     for start in range(0, n_angles, length):
         yield slice(start, min(start + length, n_angles))
-
-
-def _means(
-    measured: NDArray[np.float32],
-    components: NDArray[np.float32],
-    weights: NDArray[np.float32],
-    kept: NDArray[np.bool_],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Means over the frames kept of residual and prediction, `(v, u)`."""
-    parts = [component[kept].mean(axis=0, dtype=np.float64) for component in components]
-    contrast = np.tensordot(weights.astype(np.float64), np.stack(parts), axes=1)
-    return measured[kept].mean(axis=0, dtype=np.float64) - contrast, contrast
 
 
 def _pixel_variance(frames: NDArray[np.float32], mean: NDArray[np.float64]) -> float:
