@@ -57,7 +57,7 @@ _SUPPORT_MARGIN_PX = 7  # closer to the object, the support would hold back what
 _SUPPORT_SOFTNESS_PX = 2.0
 # Wider structures of the mean residual would carry chemistry if they were subtracted from the data.
 _FINAL_PATTERN_LENGTH_PX = 8.0
-_SHARP_ROUNDS = 2
+_SHARP_ROUNDS = 3
 
 
 def align_projections(
@@ -256,8 +256,13 @@ def _measured(coefficients: NDArray[np.float32]) -> NDArray[np.float32]:
 def _sharp_matches(
     stack: FrameStack, state: AlignmentState, sinograms: list[NDArray[np.float32]] | None
 ) -> list[EnergyMatch]:
-    """Matches to volumes that are not blurred: what a blur takes off the object would go with the fixed pattern."""
+    """Matches to volumes that are not blurred: what a blur takes off the object would go with the fixed pattern.
+
+    They start without a pattern. Near the axis an object looks the same from everywhere, and what an earlier pattern
+    holds of it would be missing in the volumes, and so be found again.
+    """
     matches: list[EnergyMatch] = []
+    state = replace(state, patterns=tuple(np.zeros_like(pattern) for pattern in state.patterns))
     for _ in range(_SHARP_ROUNDS):
         sinograms = _predict(stack, state, blur_px=0.0, predicted=sinograms)
         matches = _match(stack, state, sinograms, refine=())
