@@ -23,6 +23,7 @@ from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
 from xanesmap.viewers.segment_command import segment
 from xanesmap.viewers.spectra_command import spectra
+from xanesmap.viewers.view_command import view
 
 app = typer.Typer(
     name="xanesmap",
@@ -245,6 +246,7 @@ app.command()(spectra)
 app.command()(combinations)
 app.command()(energies)
 app.command()(segment)
+app.command()(view)
 
 
 @app.command()

@@ -1,0 +1,60 @@
+import numpy as np
+import pytest
+
+from xanesmap.viewers.napari_plugin.sight_line import first_voxel
+
+SHAPE = (7, 11, 9)
+
+
+def rays(n, seed=0):
+    """Lines through the inside of random voxels, from random sides."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        voxel = rng.integers(0, SHAPE)
+        direction = rng.standard_normal(3)
+        yield tuple(voxel.tolist()), voxel + rng.uniform(-0.45, 0.45, 3), direction
+
+
+def test_a_single_voxel_is_met_by_every_line_through_it():
+    for voxel, point, direction in rays(100):
+        labels = np.zeros(SHAPE, np.uint8)
+        labels[voxel] = 1
+        assert first_voxel(labels, start=point + 30 * direction, direction=direction) == voxel
+        assert first_voxel(labels, start=point, direction=-5 * direction) == voxel
+
+
+def test_of_filled_volumes_no_finer_search_finds_an_earlier_voxel():
+    labels = (np.random.default_rng(3).random(SHAPE) < 0.05).astype(np.uint8)
+    for _, point, direction in rays(100, seed=1):
+        unit = direction / np.linalg.norm(direction)
+        found = first_voxel(labels, start=point, direction=unit)
+        lengths = np.arange(-25, 25, 0.002)
+        steps = np.rint(point + lengths[:, None] * unit).astype(int)
+        steps = steps[((steps >= 0) & (steps < SHAPE)).all(axis=1)]
+        hits = np.flatnonzero(labels[tuple(steps.T)])
+        searched = tuple(steps[hits[0]].tolist()) if hits.size else None
+        if searched != found:  # a corner that the search stepped over
+            assert found is not None
+            assert labels[found] == 1
+            later = np.inf if searched is None else np.dot(np.array(searched) - point, unit)
+            assert np.dot(np.array(found) - point, unit) <= later + 1
+
+
+def test_lines_along_an_axis_meet_its_first_voxel():
+    labels = np.ones(SHAPE, np.uint8)
+    assert first_voxel(labels, start=(3, 4, -20), direction=(0, 0, 1)) == (3, 4, 0)
+    assert first_voxel(labels, start=(3, 4, 20), direction=(0, 0, -1)) == (3, 4, 8)
+    assert first_voxel(labels, start=(30, 4, 2), direction=(0, 0, 1)) is None
+
+
+def test_nothing_is_met_beyond_a_clipping_plane():
+    labels = np.ones(SHAPE, np.uint8)
+    kept = [((0, 0, 4.0), (0, 0, 1))]
+    assert first_voxel(labels, start=(3, 4, 0), direction=(0, 0, 1), kept=kept) == (3, 4, 4)
+    assert first_voxel(labels, start=(3, 4, 0), direction=(0, 0, -1), kept=kept) == (3, 4, 8)
+    assert first_voxel(labels, start=(3, 4, 0), direction=(1, 0, 0), kept=kept) is None
+
+
+@pytest.mark.parametrize("direction", [(1, 0, 0), (1, 2, -3)])
+def test_an_empty_volume_has_no_voxel_to_meet(direction):
+    assert first_voxel(np.zeros(SHAPE, np.uint8), start=(3, 3, 3), direction=direction) is None

@@ -1,0 +1,23 @@
+"""napari's window with a result and the widgets around it."""
+
+from __future__ import annotations
+
+import napari
+
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.viewers.napari_plugin.session import open_session
+
+
+def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
+    """Open a window that shows a result.
+
+    Parameters
+    ----------
+    result
+        An opened result.
+    show
+        Whether the window appears.
+    """
+    viewer = napari.Viewer(title=f"xanesmap: {result.path.name}", show=show)
+    open_session(viewer, result)
+    return viewer
