@@ -71,7 +71,8 @@ def _unit_step(spectrum: ProbedSpectrum) -> NDArray[np.float64]:
     if spectrum.fit is None:
         return spectrum.measured
     background = spectrum.fit.contributions[len(spectrum.phases) :].sum(axis=0)
-    return (spectrum.measured - background) / spectrum.fit.amount
+    scaled: NDArray[np.float64] = (spectrum.measured - background) / spectrum.fit.amount
+    return scaled
 
 
 def _write(path: str | Path, rows: Sequence[Sequence[str]]) -> Path:

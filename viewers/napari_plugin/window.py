@@ -6,6 +6,7 @@ import napari
 
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.session import open_session
+from xanesmap.viewers.napari_plugin.spectrum_widget import SpectrumWidget
 
 
 def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
@@ -20,4 +21,6 @@ def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
     """
     viewer = napari.Viewer(title=f"xanesmap: {result.path.name}", show=show)
     open_session(viewer, result)
+    if result.mu is not None:
+        viewer.window.add_dock_widget(SpectrumWidget(viewer), name="spectrum", area="right")
     return viewer

@@ -19,10 +19,11 @@ pytestmark = [
 CHECKS = Path(__file__).with_name("window_checks.py")
 
 
-def test_windows_of_napari(small_result, tmp_path):
-    command = [sys.executable, "-W", "ignore", str(CHECKS), str(small_result.path), str(tmp_path)]
+@pytest.mark.parametrize("checks", ["viewer", "click"])
+def test_windows_of_napari(checks, small_result, tmp_path):
+    command = [sys.executable, "-W", "ignore", str(CHECKS), checks, str(small_result.path), str(tmp_path)]
     if not os.environ.get("DISPLAY"):
         command = ["xvfb-run", "--auto-servernum", "--server-args=-screen 0 1920x1200x24", *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=280, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "All checks of windows passed."
+    assert done.stdout.splitlines()[-1] == "All checks passed."
