@@ -148,7 +148,8 @@ class PhaseConfig(_Config):
     pure_threshold: Annotated[float, Field(gt=0.5, le=1)] = 0.7
     """A voxel belongs to a phase from this fraction on, and is mixed where no phase reaches it."""
     mask_threshold_per_um: Annotated[float, Field(gt=0)] | None = None
-    """Smallest edge step that counts as sample, 1/um; half the typical step of the sample when not given."""
+    """Smallest edge step that counts as sample, 1/um (of 2-D images that of optical depth, 1); half the typical step of
+    the sample when not given."""
     mask_smoothing_px: Annotated[float, Field(ge=0, le=10)] = 1.0
     """Gaussian smoothing (standard deviation, pixels) of the edge step before it is compared."""
 

@@ -41,7 +41,8 @@ def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress
 
     Returns
     -------
-    The threshold used, 1/um; None where nothing stands out of the noise, which leaves the mask empty.
+    The threshold used, in the unit of the amounts; None where nothing stands out of the noise, which leaves the mask
+    empty.
     """
     threshold = config.mask_threshold_per_um or _find_threshold(writer, config)
     names = label_names(writer.phases)
@@ -115,7 +116,7 @@ def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ..
         "voxels",
         "volume (um^3)",
         "share of sample volume (1)",
-        "mean edge step (1/um)",
+        f"mean edge step ({writer.attenuation_unit})",
         *(f"mean fraction of {phase} (1)" for phase in writer.phases),
     ]
     rows = []

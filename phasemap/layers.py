@@ -1,6 +1,6 @@
 """The images a result holds: their names, places in the store, axes, units and types."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 FORMAT_VERSION = 1
@@ -127,6 +127,16 @@ LAYERS = (
     ),
 )
 
+PER_LENGTH = "1/um"
+"""Unit of attenuation, and of its edge step, in a volume."""
+
+OPTICAL_DEPTH_NAMES = {
+    "amount": "edge step of the optical depth of all phases",
+    "amount_sigma": "one standard deviation of the edge step of the optical depth (statistical)",
+    "mu": "optical depth",
+}
+"""Layers that hold attenuation, by what they hold where it is integrated along the beam."""
+
 MASKED_LAYERS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
 """Float maps that are NaN outside the mask."""
 
@@ -150,6 +160,21 @@ def layer_named(name: str) -> Layer:
             return layer
     message = f"no layer {name!r} in a result; the layers are {', '.join(layer.name for layer in LAYERS)}"
     raise KeyError(message)
+
+
+def layer_in(layer: Layer, attenuation_unit: str) -> Layer:
+    """Layer as a result holds it whose attenuation has that unit: `1/um`, or `1` for optical depth.
+
+    Parameters
+    ----------
+    layer
+        A layer in 1/um.
+    attenuation_unit
+        Unit of attenuation and of the amounts.
+    """
+    if attenuation_unit == PER_LENGTH or layer.name not in OPTICAL_DEPTH_NAMES:
+        return layer
+    return replace(layer, units=attenuation_unit, long_name=OPTICAL_DEPTH_NAMES[layer.name])
 
 
 def label_names(phases: tuple[str, ...]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from xanesmap.phasemap.segment_config import SegmentConfig, make_segment_config
 from xanesmap.phasemap.shrinkage import surface_of_shape
 from xanesmap.phasemap.surface_distance import depth_below
 from xanesmap.phasemap.two_phase import Maps
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 FloatArray = NDArray[np.floating[Any]]
 Box = tuple[slice, slice, slice]
@@ -64,6 +65,7 @@ def segment_phases(result: PhaseMap | str | Path, *, progress: Progress = no_pro
 
 def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_progress) -> PhaseMap:
     """Do the job that a configuration describes; see `segment_phases`."""
+    _require_volume(result)
     core = _core_index(result, config)
     mask = np.asarray(result.levels("mask")[0]) > 0
     progress("Find particles", 0, 1)
@@ -132,6 +134,15 @@ class _Volumes:
             amount_sigma=read("amount_sigma"),
             residual=read("residual"),
         )
+
+
+def _require_volume(result: PhaseMap) -> None:
+    if result.attenuation_unit == OPTICAL_DEPTH:
+        message = (
+            f"result '{result.path}' was made of 2-D images, in which particles overlap along the beam: they have no "
+            "volume, surface or shell to measure. Segment a result of tomography scans or volumes."
+        )
+        raise DataError(message)
 
 
 def _core_index(result: PhaseMap, config: SegmentConfig) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.destination import own_attributes, partial_path, previous_path
-from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, Layer, layer_named
+from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, PER_LENGTH, Layer, layer_in, layer_named
 
 Block = tuple[slice, slice, slice]
 
@@ -68,7 +68,7 @@ class PhaseMap:
     fraction_sigma: xr.DataArray
     """(phase, z, y, x) one standard deviation, statistical."""
     amount: xr.DataArray
-    """(z, y, x) edge step of all phases in 1/um."""
+    """(z, y, x) edge step of all phases in 1/um; in 1, as its unit says, where `attenuation_unit` is 1."""
     amount_sigma: xr.DataArray
     """(z, y, x) one standard deviation in 1/um, statistical."""
     residual: xr.DataArray
@@ -197,6 +197,11 @@ class PhaseMap:
             z, y, x = (slice(start, start + step) for start, step in zip(corner, steps, strict=True))
             yield z, y, x
 
+    @property
+    def attenuation_unit(self) -> str:
+        """Unit of `mu` and of the amounts: `1/um`, or `1` for the optical depth of 2-D images."""
+        return str(self.attributes.get("attenuation_unit", PER_LENGTH))
+
     def __repr__(self) -> str:
         voxels = " x ".join(map(str, self.shape))
         extent = " x ".join(f"{n * self.pixel_size_um:.3g}" for n in self.shape)
@@ -295,6 +300,7 @@ def _optional_array(path: Path, name: str, attributes: Mapping[str, Any]) -> xr.
 
 
 def _data_array(path: Path, layer: Layer, attributes: Mapping[str, Any]) -> xr.DataArray:
+    layer = layer_in(layer, str(attributes.get("attenuation_unit", PER_LENGTH)))
     stored = zarr.open_array(path / layer.path / "s0", mode="r", zarr_format=3)
     # The name identifies the data to Dask; hashing the array would read all of it.
     stamp = (path / "zarr.json").stat().st_mtime_ns

@@ -31,8 +31,10 @@ from xanesmap.phasemap.layers import (
     MASKED_LAYERS,
     MASKED_WHERE_KEPT,
     OPTIONAL_LAYERS,
+    PER_LENGTH,
     Layer,
     label_names,
+    layer_in,
     layer_named,
 )
 from xanesmap.phasemap.multiscale import (
@@ -77,6 +79,8 @@ class ResultWriter:
         by the viewers: ``warnings`` (list of sentences) and ``fit``, a mapping with ``columns`` (names of the
         columns of the fit, phases first), ``design`` (energy, column) the fitted curves and ``weights``
         (energy,).
+    attenuation_unit
+        Unit of attenuation and of the amounts: `1/um`, or `1` for optical depth.
     overwrite
         Whether an earlier result at that path may be replaced.
 
@@ -97,6 +101,7 @@ class ResultWriter:
         slab_rows: int,
         keep_mu: bool,
         attributes: Mapping[str, Any],
+        attenuation_unit: str = PER_LENGTH,
         overwrite: bool = False,
     ) -> None:
         self.path = Path(out)
@@ -106,6 +111,7 @@ class ResultWriter:
         self.pixel_size_um = float(pixel_size_um)
         self.slab_rows = min(slab_rows, shape[0])
         self.keep_mu = keep_mu
+        self.attenuation_unit = attenuation_unit
         self._attributes = dict(attributes)
         self._check_arguments()
         self.n_bytes = self._estimate_bytes()
@@ -169,7 +175,12 @@ class ResultWriter:
 
     def _create_layer(self, layer: Layer) -> zarr.Array[Any]:
         self._arrays[layer.name] = create_level(
-            self._root, layer, 0, leading=self._leading(layer), shape=self.shape, slab_rows=self.slab_rows
+            self._root,
+            layer_in(layer, self.attenuation_unit),
+            0,
+            leading=self._leading(layer),
+            shape=self.shape,
+            slab_rows=self.slab_rows,
         )
         self._written[layer.name] = set()
         return self._arrays[layer.name]
@@ -182,6 +193,7 @@ class ResultWriter:
             "phase_labels": label_names(self.phases),
             "energies_ev": self.energies_ev,
             "pixel_size_um": self.pixel_size_um,
+            "attenuation_unit": self.attenuation_unit,
             "slab_rows": self.slab_rows,
             "started": datetime.fromtimestamp(self._started, UTC).isoformat(timespec="seconds"),
         }
@@ -335,7 +347,7 @@ class ResultWriter:
         for level, shape in enumerate(shapes[1:], start=1):
             coarse = create_level(
                 self._root,
-                layer,
+                layer_in(layer, self.attenuation_unit),
                 level,
                 leading=self._leading(layer),
                 shape=shape,

@@ -15,12 +15,14 @@ from pydantic import BaseModel
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import ReconstructConfig, RunConfig
 from xanesmap.phasemap.destination import own_attributes
+from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.noise_maps import NoiseMaps, open_noise_maps
 from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.reconstruct.overrides import check_overrides
 from xanesmap.reconstruct.volume_recognition import holds_volumes
-from xanesmap.reconstruct.volume_units import VolumeUnit, per_um_factor
-from xanesmap.reconstruct.volumes import VolumeSeries, open_volumes
+from xanesmap.reconstruct.volume_series import VolumeSeries
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH, AttenuationUnit, VolumeUnit, per_um_factor
+from xanesmap.reconstruct.volumes import open_volumes
 
 # What `result.zarr` takes over; the others are of no use to it.
 _FOR_VOLUMES = {"pixel_size_nm", "energies_ev", "volume_unit", "sort_energies"}
@@ -40,7 +42,9 @@ class VolumeInput:
     pixel_size_um
         Edge of a voxel, um.
     factor
-        What turns their values into 1/um.
+        What turns their values into 1/um; 1 for optical depth.
+    attenuation_unit
+        Unit of the attenuation: `1/um`, or `1` for optical depth.
     notes
         What had to be assumed, one sentence each.
     noise
@@ -55,6 +59,7 @@ class VolumeInput:
     pixel_size_um: float
     factor: float
     notes: tuple[str, ...]
+    attenuation_unit: str = PER_LENGTH
     noise: NoiseMaps | None = None
     weights: NDArray[np.float64] | None = None
     origin: Mapping[str, Any] = field(default_factory=dict)
@@ -65,7 +70,7 @@ class VolumeInput:
         return list(dict.fromkeys(path for volume in self.series.volumes for path in volume.files))
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
-        """`(energy, z, y, x)` attenuation of some slices, 1/um; NaN where the files hold no finite number."""
+        """`(energy, z, y, x)` attenuation of some slices, in its unit; NaN where the files hold no finite number."""
         mu = np.empty((len(self.series.volumes), stop - start, *self.series.shape[2:]), np.float32)
         for index, volume in enumerate(self.series.volumes):
             np.multiply(volume.read_slices(start, stop), np.float32(self.factor), out=mu[index])
@@ -136,11 +141,20 @@ def open_volume_input(config: RunConfig) -> VolumeInput:
         series=series,
         pixel_size_um=pixel_size_um,
         factor=per_um_factor(unit, pixel_size_um=pixel_size_um),
+        attenuation_unit=OPTICAL_DEPTH if unit == OPTICAL_DEPTH else PER_LENGTH,
         notes=(*series.notes, *unit_notes, *_useless_settings(config)),
     )
 
 
-def _unit(series: VolumeSeries, given: VolumeUnit | None) -> tuple[VolumeUnit, tuple[str, ...]]:
+def _unit(series: VolumeSeries, given: VolumeUnit | None) -> tuple[AttenuationUnit, tuple[str, ...]]:
+    if series.unit == OPTICAL_DEPTH:
+        if given is None:
+            return OPTICAL_DEPTH, ()
+        message = (
+            f"{series.volumes[0].source}: holds 2-D images, whose optical depth has no unit, and volume_unit gives "
+            f"{given}. Leave --volume-unit out."
+        )
+        raise DataError(message)
     if given is not None:
         instead = f", in place of {series.unit} in the files" if series.unit not in (None, given) else ""
         return given, (f"The unit of attenuation, {given}, was given by the user{instead}.",)
@@ -178,19 +192,22 @@ def _input_from_result(result: PhaseMap, config: RunConfig) -> VolumeInput:
     settings = config.reconstruct
     if settings.pixel_size_nm is not None or settings.volume_unit is not None:
         message = (
-            f"result '{result.path}' holds attenuation in 1/um made with voxels of {1000 * result.pixel_size_um:g} nm: "
+            f"result '{result.path}' holds attenuation in {result.attenuation_unit} made with voxels of "
+            f"{1000 * result.pixel_size_um:g} nm: "
             "neither pixel size nor unit can be changed without running the scan again. Leave them out."
         )
         raise DataError(message)
     energies, notes = _energies(result, settings)
     array = result.levels("mu")[0]
+    unit: AttenuationUnit = OPTICAL_DEPTH if result.attenuation_unit == OPTICAL_DEPTH else "1/um"
     volumes = tuple(KeptVolume(source=result.path, array=array, index=i) for i in range(array.shape[0]))
     return VolumeInput(
         series=VolumeSeries(
-            volumes=volumes, energies_ev=energies, pixel_size_nm=1000 * result.pixel_size_um, unit="1/um"
+            volumes=volumes, energies_ev=energies, pixel_size_nm=1000 * result.pixel_size_um, unit=unit
         ),
         pixel_size_um=result.pixel_size_um,
         factor=1.0,
+        attenuation_unit=unit,
         notes=(*notes, *_useless_settings(config)),
         noise=open_noise_maps(result.path, n_rows=result.shape[0]),
         weights=_weights(result),

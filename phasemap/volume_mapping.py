@@ -18,6 +18,7 @@ from xanesmap.phasemap.destination import check_destination
 from xanesmap.phasemap.energy_scale import EnergyScale, find_energy_scale, scale_facts
 from xanesmap.phasemap.finishing import finish_maps
 from xanesmap.phasemap.fit_model import fit_facts, fit_model
+from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.noise_maps import NOISE_GROUP
 from xanesmap.phasemap.plausible_amount import doubt_about_amount
 from xanesmap.phasemap.preparation import load_references, warnings_of_references
@@ -115,6 +116,7 @@ def map_volumes(
         slab_rows=size.rows,
         keep_mu=config.keep_mu,
         attributes=_facts_before(given, loaded, config),
+        attenuation_unit=given.attenuation_unit,
         overwrite=config.overwrite,
     )
     weights = given.weights if given.weights is not None else _look(given, equally_weighted, progress=progress)
@@ -130,13 +132,14 @@ def map_volumes(
             shutil.copytree(Path(given.origin["path"]) / NOISE_GROUP, writer.folder / NOISE_GROUP)
         threshold = finish_maps(writer, config.phasemap, progress=progress)
         progress("Write result", 0, 1)
+        threshold_name = "mask_threshold_per_um" if given.attenuation_unit == PER_LENGTH else "mask_threshold"
         found = _notes(job, missing=missing, threshold=threshold)
         warnings = [*given.notes, *warnings_of_references(config), *scale.notes, *found]
         writer.finish(
             {
                 **_facts_of_job(job, loaded),
                 **scale_facts(scale),
-                "mask_threshold_per_um": threshold,
+                threshold_name: threshold,
                 "warnings": warnings,
             }
         )
@@ -247,10 +250,13 @@ def _notes(job: VolumeJob, *, missing: int, threshold: float | None) -> list[str
     if threshold is None:
         notes.append(
             "No sample stands out of the noise of the edge-step map, so the mask is empty. Where volumes were cut to "
-            "their sample and hold no air, give mask_threshold_per_um (in a configuration, or in Python)."
+            "their sample and hold no air, give mask_threshold_per_um (in a configuration, or in Python; of 2-D images "
+            "it is the edge step of optical depth)."
         )
     # the threshold lies halfway between air, which has no edge, and the sample
-    doubt = None if threshold is None else doubt_about_amount(2 * threshold, job.given.series.energies_ev)
+    if threshold is None or job.given.attenuation_unit != PER_LENGTH:
+        return notes
+    doubt = doubt_about_amount(2 * threshold, job.given.series.energies_ev)
     return notes if doubt is None else [*notes, doubt]
 
 
@@ -258,6 +264,6 @@ def _residual_note(model: CombinationModel) -> str:
     side = window_px(degrees_of_freedom(model))
     where = "every voxel" if side == 1 else f"every {side} x {side} voxels of a slice"
     return (
-        f"Error bars come from the residuals of the fit (reduced chi-square of {where}), for there are no counts to "
-        "take them from: they include what the references do not describe, and leave out what the fit can absorb."
+        f"Error bars come from the residuals of the fit (reduced chi-square of {where}), for no counting statistics "
+        "are known for them: they include what the references do not describe, and leave out what the fit can absorb."
     )

@@ -113,7 +113,7 @@ def open_dataexchange(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) 
         for group in with_angles or groups[:1]:
             images = find_dataset(file, f"{group}/data", path=path)
             if len(images.shape or ()) == 4 and look_up(file, f"{group}/energy", path=path) is not None:
-                size = _pixel_size(file, path=path, notes=[])
+                size = sample_pixel_size(file, path=path, notes=[])
                 tomograms += open_energy_axis(file, group, overrides, pixel_size_nm=size, path=path)
             else:
                 tomograms.append(_open_group(file, group, overrides, alone=len(with_angles) < 2, path=path))
@@ -138,7 +138,7 @@ def _open_group(file: h5py.File, group: str, overrides: Overrides, *, alone: boo
         projections=projections,
         flats=_references(file, f"{group}/data_white", "flats", projections, path=path, notes=notes),
         darks=_references(file, f"{group}/data_dark", "darks", projections, path=path, notes=notes),
-        pixel_size_nm=_pixel_size(file, path=path, notes=notes),
+        pixel_size_nm=sample_pixel_size(file, path=path, notes=notes),
         time_s=read_time(file, (START,), path=path),
         binning=read_binning(file, BINNINGS, path=path),
         notes=tuple(notes),
@@ -205,7 +205,22 @@ def _energy_attribute(file: h5py.File, name: str, *, path: Path, notes: list[str
     return energy
 
 
-def _pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | None:
+def sample_pixel_size(file: h5py.File, *, path: Path, notes: list[str]) -> float | None:
+    """Pixel size in the sample, nm, as Data Exchange records it.
+
+    Parameters
+    ----------
+    file
+        Open file.
+    path
+        Where the file is, for messages.
+    notes
+        Collects what had to be assumed.
+
+    Returns
+    -------
+    Size in nm; None, with a note, where the file has none that can be used.
+    """
     told: list[str] = []
     for name in PIXEL_SIZES:
         size = read_length_nm(file, name, path=path, notes=told)

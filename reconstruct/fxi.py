@@ -91,7 +91,7 @@ def open_fxi(path: str | Path, *, overrides: Overrides = NO_OVERRIDES) -> Hdf5To
             projections=projections,
             flats=flats,
             darks=darks,
-            pixel_size_nm=_read_pixel_size(file, projections.frame_shape, path=path, notes=notes),
+            pixel_size_nm=read_pixel_size(file, projections.frame_shape, path=path, notes=notes),
             time_s=_read_time(file, path=path),
             notes=tuple(notes),
         )
@@ -255,7 +255,24 @@ def _read_angles(file: h5py.File, n_angles: int, overrides: Overrides, *, path: 
     return angles_rad_from(recorded, n_projections=n_angles, name=f"{path}: dataset 'angle'")
 
 
-def _read_pixel_size(file: h5py.File, frame: tuple[int, int], *, path: Path, notes: list[str]) -> float | None:
+def read_pixel_size(file: h5py.File, frame: tuple[int, int], *, path: Path, notes: list[str]) -> float | None:
+    """Pixel size in the sample, nm, as FXI records it.
+
+    Parameters
+    ----------
+    file
+        Open file.
+    frame
+        Rows and columns of a frame.
+    path
+        Where the file is, for messages.
+    notes
+        Collects what had to be assumed.
+
+    Returns
+    -------
+    Size in nm; None, with a note, where the file has none that can be used.
+    """
     if "Pixel Size" not in member_names(file):
         notes.append("No 'Pixel Size' is recorded.")
         return None

@@ -149,7 +149,7 @@ def _flats(
     flats = _images(file, f"{group}/white_data", frames, energy_axis, path=path, notes=notes)
     if flats is not None:
         return flats
-    incident = _incident(file, n_energies=n_energies, path=path, notes=notes)
+    incident = incident_intensity(file, n_energies=n_energies, path=path, notes=notes)
     if incident is None:
         return _missing(f"{group}/white_data", "flats", frames, n_energies, notes=notes)
     shape = frames.frame_shape
@@ -193,8 +193,24 @@ def _images(
     ]
 
 
-def _incident(file: h5py.File, *, n_energies: int, path: Path, notes: list[str]) -> NDArray[np.float64] | None:
-    """Incident intensity at each energy, which MANTiS keeps in place of flats."""
+def incident_intensity(file: h5py.File, *, n_energies: int, path: Path, notes: list[str]) -> NDArray[np.float64] | None:
+    """Incident intensity at each energy, which MANTiS keeps in place of flats.
+
+    Parameters
+    ----------
+    file
+        Open file.
+    n_energies
+        Number of energies.
+    path
+        Where the file is, for messages.
+    notes
+        Collects what had to be assumed.
+
+    Returns
+    -------
+    `(energy,)` intensity; None where the file has none that fits.
+    """
     if look_up(file, WHITE_SPECTRUM, path=path) is None:
         return None
     spectrum = read_vector(file, WHITE_SPECTRUM, path=path)

@@ -12,6 +12,10 @@ REGISTERED_3D = "registration_results/reg_results/registered_xanes3D"
 REGISTERED_2D = "registration_results/reg_results/registered_xanes2D"
 
 STACK_USE = (
+    "It has no rotation angles; 'xanesmap run', 'fit' and 'info' map such images as they are, in projection: give the "
+    "file by itself"
+)
+REGISTERED_STACK_USE = (
     "It has no rotation angles, so no phase map can be made of it; -ln of its mean over a region, saved as two columns "
     "(energy in eV, attenuation), can serve as a reference. For a phase map give the tomography scans"
 )
@@ -73,7 +77,7 @@ def _registered_volumes(file: h5py.File, path: Path) -> str | None:
     for name, kind in ((REGISTERED_3D, "reconstructed volumes"), (REGISTERED_2D, "2-D XANES images")):
         if look_up(file, name, path=path) is not None:
             n_energies = _length(file, name, path=path)
-            use = VOLUME_USE if name == REGISTERED_3D else STACK_USE
+            use = VOLUME_USE if name == REGISTERED_3D else REGISTERED_STACK_USE
             return f"{kind} at {n_energies} energies, registered by TXM-Sandbox, not a tomography scan. {use}"
     return None
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from xanesmap.errors import DataError
+from xanesmap.reconstruct.image_stacks import is_image_stack
 from xanesmap.reconstruct.readers import FILE_FORMATS
 from xanesmap.reconstruct.tiff_frames import find_tiffs
 from xanesmap.reconstruct.tiff_scan import ANGLES_FILE, is_tiff_scan
@@ -20,8 +21,8 @@ def holds_volumes(source: str | Path | Sequence[str | Path]) -> bool:
 
     Returns
     -------
-    True for a TXM-Sandbox file, for pyxas files, and for a folder of TIFF files with `energies.csv` that has neither
-    angles nor flats. What cannot be read counts as neither: opening it says why.
+    True for a TXM-Sandbox file, for pyxas files, for a 2-D stack of images, and for a folder of TIFF files with
+    `energies.csv` that has neither angles nor flats. What cannot be read counts as neither: opening it says why.
     """
     asked = [source] if isinstance(source, str | Path) else list(source)
     if len(asked) == 1 and is_tiff_scan(asked[0]):
@@ -56,6 +57,6 @@ def _is_scan_file(path: Path) -> bool:
 
 def _is_volume_file(path: Path) -> bool:
     try:
-        return is_registered(path) or is_pyxas(path)
+        return is_registered(path) or is_pyxas(path) or is_image_stack(path)
     except DataError:
         return False

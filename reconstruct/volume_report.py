@@ -6,8 +6,8 @@ import numpy as np
 
 from xanesmap.reconstruct.inspection import find_edge
 from xanesmap.reconstruct.scan_report import Problem, Severity
-from xanesmap.reconstruct.volume_units import VolumeUnit
-from xanesmap.reconstruct.volumes import Volume, VolumeSeries
+from xanesmap.reconstruct.volume_series import Volume, VolumeSeries
+from xanesmap.reconstruct.volume_units import AttenuationUnit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class VolumeReport:
     edge: str | None
     edge_ev: float | None
     pixel_size_nm: float | None
-    unit: VolumeUnit | None
+    unit: AttenuationUnit | None
     bytes: int
     problems: tuple[Problem, ...]
 

@@ -4,6 +4,10 @@ import re
 from typing import Final, Literal, get_args
 
 VolumeUnit = Literal["1/um", "1/mm", "1/cm", "1/m", "1/pixel"]
+AttenuationUnit = VolumeUnit | Literal["1"]
+"""Unit of the values of a series: that of attenuation, or `1` for optical depth, its integral along the beam."""
+
+OPTICAL_DEPTH: Final = "1"
 VOLUME_UNITS: Final[tuple[VolumeUnit, ...]] = get_args(VolumeUnit)
 
 _UM_PER_LENGTH: Final = {"1/um": 1.0, "1/mm": 1e3, "1/cm": 1e4, "1/m": 1e6}
@@ -37,8 +41,8 @@ def volume_unit_from(text: str) -> VolumeUnit | None:
     return next((unit for unit in VOLUME_UNITS if unit == named), None)
 
 
-def per_um_factor(unit: VolumeUnit, *, pixel_size_um: float) -> float:
-    """Number by which attenuation in a unit is multiplied to be in 1/um.
+def per_um_factor(unit: AttenuationUnit, *, pixel_size_um: float) -> float:
+    """Number by which attenuation in a unit is multiplied to be in 1/um; optical depth stays what it is.
 
     Parameters
     ----------
@@ -47,4 +51,6 @@ def per_um_factor(unit: VolumeUnit, *, pixel_size_um: float) -> float:
     pixel_size_um
         Edge of a voxel, um.
     """
+    if unit == OPTICAL_DEPTH:
+        return 1.0
     return 1.0 / (pixel_size_um if unit == "1/pixel" else _UM_PER_LENGTH[unit])

@@ -3,14 +3,14 @@
 Three layouts: TXM-Sandbox (`registration_results/reg_results/registered_xanes3D` `(energy, z, y, x)` and `eng_list`),
 pyxas (`recon_scan_*.h5` or `ali_recon_*.h5`, each with `img` `(z, y, x)` and `X_eng` in keV), and folders of TIFF files
 with `energies.csv`, whose lines name a multi-page file or a folder of slices. The attribute `units` of an HDF5 dataset
-tells the unit of attenuation; none of these programs writes it.
+tells the unit of attenuation; none of these programs writes it. A 2-D stack of images is opened as one slice.
 """
 
 import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,36 +19,16 @@ from xanesmap.errors import DataError
 from xanesmap.reconstruct.acquisition import energy_ev_from
 from xanesmap.reconstruct.file_order import natural_order
 from xanesmap.reconstruct.hdf5 import find_dataset, look_up, open_hdf5, read_attribute, read_scalar, read_vector
+from xanesmap.reconstruct.image_stacks import is_image_stack, open_image_stack
 from xanesmap.reconstruct.overrides import Overrides, check_overrides
-from xanesmap.reconstruct.scan import DUPLICATE_EV
 from xanesmap.reconstruct.tiff_frames import TiffFrame, find_frames_alike, find_tiffs
 from xanesmap.reconstruct.tiff_scan import is_tiff_scan, read_energies
+from xanesmap.reconstruct.volume_series import Shape, VolumeSeries, series_of
 from xanesmap.reconstruct.volume_units import VolumeUnit, volume_unit_from
 
 REGISTERED = "registration_results/reg_results/registered_xanes3D"
 REGISTERED_ENERGIES = "registration_results/reg_results/eng_list"
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
-
-Shape = tuple[int, int, int]
-
-
-class Volume(Protocol):
-    """One reconstructed volume in a file."""
-
-    @property
-    def source(self) -> Path:
-        """File or folder of the volume."""
-
-    @property
-    def shape(self) -> Shape:
-        """Slices, rows and columns."""
-
-    @property
-    def files(self) -> tuple[Path, ...]:
-        """Files that identify the volume: all of them, or the first and the last of a folder of slices."""
-
-    def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Read slices `start` to `stop - 1`, `(z, y, x)`; safe in threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,64 +92,6 @@ class TiffVolume:
         return _as_float32(np.stack(pages))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class VolumeSeries:
-    """Volumes of one sample at increasing photon energy.
-
-    Attributes
-    ----------
-    volumes
-        One per energy, all of one shape.
-    energies_ev
-        `(energy,)` photon energies in eV, strictly increasing.
-    pixel_size_nm
-        Voxel size in nm, or None where the files do not say.
-    unit
-        Unit of the attenuation, or None where the files do not say.
-    notes
-        What had to be assumed, one sentence each.
-    """
-
-    volumes: tuple[Volume, ...]
-    energies_ev: NDArray[np.float64]
-    pixel_size_nm: float | None
-    unit: VolumeUnit | None = None
-    notes: tuple[str, ...] = ()
-
-    @property
-    def shape(self) -> tuple[int, int, int, int]:
-        """Energies, slices, rows and columns."""
-        return (len(self.volumes), *self.volumes[0].shape)
-
-    def read_slices(self, start: int, stop: int) -> NDArray[np.float32]:
-        """Read some slices at every energy; safe in threads.
-
-        Parameters
-        ----------
-        start, stop
-            First slice, and the one after the last.
-
-        Returns
-        -------
-        `(energy, z, y, x)` attenuation as the files have it.
-
-        Raises
-        ------
-        DataError
-            Slices outside the volume, or a file that cannot be read.
-        """
-        n_slices = self.shape[1]
-        if not 0 <= start < stop <= n_slices:
-            message = (
-                f"{self.volumes[0].source}: slices {start} to {stop} asked of a volume with slices 0 to {n_slices}."
-            )
-            raise DataError(message)
-        values = np.empty((len(self.volumes), stop - start, *self.shape[2:]), np.float32)
-        for index, volume in enumerate(self.volumes):
-            values[index] = volume.read_slices(start, stop)
-        return values
-
-
 def open_volumes(
     source: str | Path | Sequence[str | Path],
     *,
@@ -181,7 +103,8 @@ def open_volumes(
     Parameters
     ----------
     source
-        TXM-Sandbox file; folder, pattern or list of pyxas files; or folder of TIFF files with `energies.csv`.
+        TXM-Sandbox file; file of a 2-D stack of images; folder, pattern or list of pyxas files; or folder of TIFF files
+        with `energies.csv`.
     energies_ev
         `(energy,)` photon energies in eV in place of those of the files, in the order of the volumes: by the numbers in
         the names of files, or along the first axis of a TXM-Sandbox file, or by line of `energies.csv`.
@@ -211,6 +134,8 @@ def open_volumes(
     if len(paths) == 1 and is_registered(paths[0]):
         return _open_registered(paths[0], overrides)
     kept = [path for path in paths if is_pyxas(path)]
+    if not kept and any(is_image_stack(path) for path in paths):
+        return _open_only_stack(paths, asked, overrides)
     if not kept:
         message = (
             f"{asked[0] if asked else 'The list of files'}: no reconstructed volumes are found. One TXM-Sandbox file "
@@ -220,7 +145,16 @@ def open_volumes(
     volumes = [_hdf5_volume(path, "img") for path in kept]
     energies = [] if overrides.energies_ev is not None else [_pyxas_energy(path) for path in kept]
     notes = _left_out_notes([path for path in paths if path not in kept], asked)
-    return _series(volumes, energies, overrides, unit=_common_unit(kept, "img"), notes=notes)
+    return series_of(volumes, energies, overrides, unit=_common_unit(kept, "img"), notes=notes)
+
+
+def _open_only_stack(paths: Sequence[Path], asked: Sequence[str | Path], overrides: Overrides) -> VolumeSeries:
+    stacks = [path for path in paths if is_image_stack(path)]
+    if len(stacks) > 1:
+        message = f"{stacks[0].parent}: holds {len(stacks)} 2-D XANES stacks. Give the file of one of them."
+        raise DataError(message)
+    notes = _left_out_notes([path for path in paths if path not in stacks], asked)
+    return open_image_stack(stacks[0], overrides=overrides, notes=notes)
 
 
 def find_volume_files(asked: Sequence[str | Path]) -> list[Path]:
@@ -287,7 +221,7 @@ def _open_registered(path: Path, overrides: Overrides) -> VolumeSeries:
     volume_shape = (shape[1], shape[2], shape[3])
     volumes = [Hdf5Volume(source=path, dataset=REGISTERED, index=i, shape=volume_shape) for i in range(shape[0])]
     energies = [] if overrides.energies_ev is not None else _registered_energies(path, n_energies=shape[0])
-    return _series(volumes, energies, overrides, unit=_common_unit([path], REGISTERED))
+    return series_of(volumes, energies, overrides, unit=_common_unit([path], REGISTERED))
 
 
 def _registered_energies(path: Path, *, n_energies: int) -> list[float]:
@@ -318,7 +252,7 @@ def _open_tiff_folder(folder: Path, overrides: Overrides) -> VolumeSeries:
     sizes = [entry.pixel_size_nm for entry in entries if entry.pixel_size_nm is not None]
     notes = tuple(dict.fromkeys(note for entry in entries for note in entry.notes if "pixel_size_nm" not in note))
     size = float(np.median(sizes)) if sizes else None
-    return _series(volumes, [entry.energy_ev for entry in entries], overrides, pixel_size_nm=size, notes=notes)
+    return series_of(volumes, [entry.energy_ev for entry in entries], overrides, pixel_size_nm=size, notes=notes)
 
 
 def _slices(path: Path) -> tuple[TiffFrame, ...]:
@@ -336,62 +270,3 @@ def _require_volume(found: Any, n_axes: int, *, path: Path, name: str) -> tuple[
         message = f"{path}: dataset '{name}' has shape {shape} of {found.dtype}; numbers {wanted} are expected."
         raise DataError(message)
     return shape
-
-
-def _series(
-    volumes: Sequence[Volume],
-    recorded_ev: Sequence[float],
-    overrides: Overrides,
-    *,
-    pixel_size_nm: float | None = None,
-    unit: VolumeUnit | None = None,
-    notes: tuple[str, ...] = (),
-) -> VolumeSeries:
-    _require_one_shape(volumes)
-    energies = np.array(recorded_ev, np.float64) if overrides.energies_ev is None else overrides.energies_ev
-    _require_energies(volumes, energies)
-    order = np.argsort(energies, kind="stable")
-    size = overrides.pixel_size_nm or pixel_size_nm
-    missing = () if size is not None else ("The files do not record a voxel size.",)
-    return VolumeSeries(
-        volumes=tuple(volumes[i] for i in order),
-        energies_ev=energies[order],
-        pixel_size_nm=size,
-        unit=unit,
-        notes=(*notes, *_stated_notes(overrides), *missing),
-    )
-
-
-def _stated_notes(overrides: Overrides) -> tuple[str, ...]:
-    stated = []
-    if overrides.energies_ev is not None:
-        stated.append("The energies were given by the user.")
-    if overrides.pixel_size_nm is not None:
-        stated.append(f"The pixel size, {overrides.pixel_size_nm:g} nm, was given by the user.")
-    return tuple(stated)
-
-
-def _require_one_shape(volumes: Sequence[Volume]) -> None:
-    odd = next((volume for volume in volumes if volume.shape != volumes[0].shape), None)
-    if odd is not None:
-        message = (
-            f"{odd.source}: its volume is {odd.shape}, that of {volumes[0].source.name} {volumes[0].shape}. Cut all "
-            "volumes to one shape, or leave the odd one out."
-        )
-        raise DataError(message)
-
-
-def _require_energies(volumes: Sequence[Volume], energies_ev: NDArray[np.float64]) -> None:
-    source = volumes[0].source
-    if energies_ev.size != len(volumes):
-        message = (
-            f"energies_ev gives {energies_ev.size} energies for {len(volumes)} volumes, {source.name} to "
-            f"{volumes[-1].source.name}. Give one for each, in their order."
-        )
-        raise DataError(message)
-    in_order = np.sort(energies_ev)
-    same = np.flatnonzero(np.diff(in_order) < DUPLICATE_EV)
-    if same.size or in_order.size < 2:
-        found = f"{in_order[same[0]]:.2f} eV twice" if same.size else f"{in_order.size} energy"
-        message = f"{source}: volumes at two or more different energies are needed; found {found}."
-        raise DataError(message)

@@ -7,6 +7,7 @@ from rich import box
 from rich.table import Table
 
 from xanesmap.reconstruct.volume_report import VolumeReport
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 
 def volumes_table(report: VolumeReport) -> Table:
@@ -33,6 +34,12 @@ def volumes_summary(report: VolumeReport) -> list[str]:
         f"Energies  {len(report.energies)} from {first:.2f} to {last:.2f} eV; {edge}",
         f"Voxels    {' x '.join(map(str, report.shape))} (z, y, x), "
         f"{'of unknown size' if size is None else f'{size:.4g} nm'}{extent}",
-        f"Unit      {report.unit or 'not stated; taken as 1/pixel unless --volume-unit says otherwise'}",
+        f"Unit      {_unit(report)}",
         f"Size      {report.bytes / 1e9:.3g} GB",
     ]
+
+
+def _unit(report: VolumeReport) -> str:
+    if report.unit == OPTICAL_DEPTH:
+        return "1: optical depth of 2-D images"
+    return report.unit or "not stated; taken as 1/pixel unless --volume-unit says otherwise"
