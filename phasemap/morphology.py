@@ -178,6 +178,7 @@ def _settings(result: PhaseMap, config: SegmentConfig, blur: float) -> Settings:
         measurement=Measurement(smoothing_px=config.smoothing_px, blur_px=blur),
         directions=directions / np.linalg.norm(directions, axis=1, keepdims=True),
         null_draws=config.null_draws,
+        error_draws=config.error_draws,
         mixed_label=len(result.phases) + 1,
     )
 

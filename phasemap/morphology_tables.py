@@ -10,20 +10,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.core_shell import Evenness
-from xanesmap.phasemap.curvature import ShapeDistribution, integral_of_gaussian_curvature, roughness
+from xanesmap.phasemap.curvature import ShapeDistribution, integral_of_gaussian_curvature
 from xanesmap.phasemap.depth_profile import shrinking_core_depth
+from xanesmap.phasemap.front_errors import error_of
 from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION, WIDTH_10_90
-from xanesmap.phasemap.minkowski import fractional_anisotropy, normal_tensor
+from xanesmap.phasemap.minkowski import fractional_anisotropy
 from xanesmap.phasemap.particle_measures import POSITION_ERROR_PX, CoreShell, ParticleMeasures
 from xanesmap.phasemap.surface import vertex_areas
 
 FloatArray = NDArray[np.floating[Any]]
 Table = tuple[list[str], list[list[object]]]
 
-ROUGHNESS_CUTOFF_PX = 4.0
-"""Waves of the front longer than this, as a standard deviation along it, are form and not roughness, voxels."""
-
 _NAN = float("nan")
+# Titles of shell thicknesses, and the names of their values and errors.
+_THICKNESSES = {
+    "least": "least",
+    "10 %": "tenth",
+    "median": "median",
+    "90 %": "nine_tenths",
+    "largest": "largest",
+    "mean": "mean",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,53 +99,71 @@ def core_shell_table(measures: Sequence[ParticleMeasures], *, scale: Scale) -> T
     """One line per particle that has a core and a shell: shell, evenness against its null, front."""
     header = [
         *("index", "core volume (um^3)", "core volume error (um^3)"),
-        *("shell thickness least (um)", "shell thickness 10 % (um)", "shell thickness median (um)"),
-        *("shell thickness 90 % (um)", "shell thickness largest (um)", "shell thickness mean (um)"),
-        *("shell thickness error (um)", "shell thickness variation (1)", "shell thickness of a shrunk ball (um)"),
-        *(f"shell thickness along {axis} (um)" for axis in scale.axes),
-        *("shell coverage (1)", "core enclosure (1)"),
-        *("core offset z (um)", "core offset y (um)", "core offset x (um)"),
+        *(title for name in _THICKNESSES for title in _with_error(f"shell thickness {name}", "um")),
+        *("shell thickness error (um)", *_with_error("shell thickness variation", "1")),
+        "shell thickness of a shrunk ball (um)",
+        *(title for axis in scale.axes for title in _with_error(f"shell thickness along {axis}", "um")),
+        *_with_error("shell coverage", "1"),
+        *_with_error("core enclosure", "1"),
+        *(title for axis in "zyx" for title in _with_error(f"core offset {axis}", "um")),
         *(column for name in Evenness.names() for column in _evenness_titles(name)),
         "evenly shrunk (yes, no or unknown)",
-        *("front area (um^2)", "front area error (um^2)", "front area per volume (1/um)"),
-        *("front mean curvature (1/um)", "front curvature resolved (1)", "Gauss-Bonnet ratio (1)"),
-        *("front roughness (um)", "front normal anisotropy (1)"),
+        *("front area (um^2)", "front area error (um^2)", *_with_error("front area per volume", "1/um")),
+        *_with_error("front mean curvature", "1/um"),
+        *("front curvature resolved (1)", "Gauss-Bonnet ratio (1)"),
+        *_with_error("front roughness", "um"),
+        *_with_error("front normal anisotropy", "1"),
     ]
     rows = [_core_shell_row(one, one.core_shell, scale) for one in measures if one.core_shell is not None]
     return header, rows
 
 
-def _evenness_titles(name: str) -> tuple[str, str, str]:
+def _with_error(name: str, unit: str) -> tuple[str, str]:
+    return f"{name} ({unit})", f"{name} error ({unit})"
+
+
+def _evenness_titles(name: str) -> tuple[str, ...]:
     words = name.replace("_", " ")
-    return f"{words} (1)", f"{words} null low (1)", f"{words} null high (1)"
+    return *_with_error(words, "1"), f"{words} null low (1)", f"{words} null high (1)"
 
 
 def _core_shell_row(one: ParticleMeasures, pair: CoreShell, scale: Scale) -> list[object]:
-    um, shell, front = scale.pixel_um, pair.summary, one.front
-    area = front.surface.area
-    volume = one.voxels + one.pore_voxels
-    core = one.composition.core_share * volume
-    radius = np.cbrt(3 * core / (4 * np.pi))
+    um, shell, errors = scale.pixel_um, pair.summary, pair.errors
+    area = pair.shape.area
+    core = one.composition.core_share * (one.voxels + one.pore_voxels)
     shrunk = one.body.equivalent_radius * float(shrinking_core_depth(1 - one.composition.core_share))
-    thickness = (shell.least, shell.tenth, shell.median, shell.nine_tenths, shell.largest, shell.mean)
+    along = [cell for i, value in enumerate(shell.along) for cell in (value * um, error_of(errors, f"along_{i}") * um)]
+    offsets = zip(pair.offset, "zyx", strict=True)
     return [
         *(one.number, core * um**3, POSITION_ERROR_PX * area * um**3),
-        *(value * um for value in thickness),
-        *(pair.thickness_error * um, shell.variation, shrunk * um),
-        *(value * um for value in shell.along),
-        *(shell.coverage, area / (area + pair.exposed_area)),
-        *(pair.offset * um),
+        *(cell for name in _THICKNESSES.values() for cell in (getattr(shell, name) * um, error_of(errors, name) * um)),
+        *(pair.thickness_error * um, shell.variation, error_of(errors, "variation"), shrunk * um),
+        *along,
+        *(shell.coverage, error_of(errors, "coverage")),
+        *(area / (area + pair.exposed_area), error_of(errors, "enclosure")),
+        *(cell for value, axis in offsets for cell in (value * um, error_of(errors, f"offset_{axis}") * um)),
         *(cell for name in Evenness.names() for cell in _evenness_cells(pair, name)),
         _evenly_shrunk(pair),
-        *(area * um**2, 2 * POSITION_ERROR_PX / radius * area * um**2, area / volume / um),
-        *_front_cells(one, scale),
+        *_area_cells(one, pair, core=core, um=um),
+        *_form_cells(one, pair, scale),
     ]
 
 
-def _evenness_cells(pair: CoreShell, name: str) -> tuple[float, float, float]:
+def _area_cells(one: ParticleMeasures, pair: CoreShell, *, core: float, um: float) -> list[float]:
+    """Area of the front, and that per volume of the particle; errors of the places of front and surface."""
+    area, volume = pair.shape.area, one.voxels + one.pore_voxels
+    of_area = 2 * POSITION_ERROR_PX / float(np.cbrt(3 * core / (4 * np.pi)))
+    of_volume = 3 * POSITION_ERROR_PX / one.body.equivalent_radius
+    noise = np.nan_to_num(error_of(pair.errors, "area")) / area
+    specific = area / volume / um
+    error = specific * float(np.sqrt(of_area**2 + of_volume**2 + noise**2))
+    return [area * um**2, of_area * area * um**2, specific, error]
+
+
+def _evenness_cells(pair: CoreShell, name: str) -> tuple[float, ...]:
     interval = pair.null.get(name)
     ends = (_NAN, _NAN) if interval is None else (interval.low, interval.high)
-    return float(getattr(pair.evenness, name)), *ends
+    return float(getattr(pair.evenness, name)), error_of(pair.errors, name), *ends
 
 
 def _evenly_shrunk(pair: CoreShell) -> str:
@@ -148,19 +173,22 @@ def _evenly_shrunk(pair: CoreShell) -> str:
     return "yes" if all(inside) else "no"
 
 
-def _front_cells(one: ParticleMeasures, scale: Scale) -> list[float]:
+def _form_cells(one: ParticleMeasures, pair: CoreShell, scale: Scale) -> list[float]:
     """Curvature, share of it within the resolution, check by Gauss and Bonnet, roughness, anisotropy of the normals."""
-    surface, curvature = one.front.surface, one.front.curvature
+    surface, curvature, um = one.front.surface, one.front.curvature, scale.pixel_um
+    shape, errors = pair.shape, pair.errors
     weight = vertex_areas(surface)
-    known = np.isfinite(curvature.mean)
-    mean = float(np.average(curvature.mean[known], weights=weight[known]))
     low, high = curvature.principal
     limit = resolution_limit_px(scale.blur_px)
     resolved = weight[(np.abs(low) < limit) & (np.abs(high) < limit)].sum() / weight.sum()
     total = 2 * np.pi * surface.euler_characteristic
     bonnet = integral_of_gaussian_curvature(surface, curvature) / total if surface.is_closed and total else _NAN
-    rough = roughness(surface, cutoff_px=ROUGHNESS_CUTOFF_PX) * scale.pixel_um
-    return [mean / scale.pixel_um, float(resolved), bonnet, rough, normal_tensor(surface).anisotropy]
+    return [
+        *(shape.mean_curvature / um, error_of(errors, "mean_curvature") / um),
+        *(float(resolved), bonnet),
+        *(shape.roughness * um, error_of(errors, "roughness") * um),
+        *(shape.normal_anisotropy, error_of(errors, "normal_anisotropy")),
+    ]
 
 
 def resolution_limit_px(blur_px: float) -> float:

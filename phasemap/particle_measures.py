@@ -24,9 +24,9 @@ from xanesmap.phasemap.core_shell import (
 )
 from xanesmap.phasemap.denoising import denoise_fraction, noise_gain
 from xanesmap.phasemap.depth_profile import DepthProfile, depth_profile
+from xanesmap.phasemap.front_errors import FrontShape, core_offset, exposed_area, front_errors, front_shape
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, VOXEL_DEVIATION
 from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, isotropic_null
-from xanesmap.phasemap.surface import vertex_areas
 from xanesmap.phasemap.two_phase import Maps, TwoPhaseEvidence, judge
 from xanesmap.phasemap.voxel_noise import weighted_noise
 
@@ -85,6 +85,8 @@ class Settings:
         `(axis, 3)` unit vectors.
     null_draws
         Evenly shrunk cores; 0 for none.
+    error_draws
+        Draws of the noise for the errors of the front; 0 for none.
     mixed_label
         Number of the label mixed.
     """
@@ -92,6 +94,7 @@ class Settings:
     measurement: Measurement
     directions: FloatArray
     null_draws: int
+    error_draws: int
     mixed_label: int
 
 
@@ -130,6 +133,9 @@ class CoreShell:
     """Of the core at the surface of the particle."""
     evenness: Evenness
     null: dict[str, Interval]
+    shape: FrontShape
+    errors: dict[str, float]
+    """Standard errors by the noise of the voxels, by the names of `front_numbers`; empty where not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -237,23 +243,31 @@ def _profiles(crop: Crop, body: Body, *, share: float | None, blur_px: float) ->
 def _core_shell(body: Body, front: Front, core: FloatArray, crop: Crop, settings: Settings) -> CoreShell:
     how = settings.measurement
     thickness = shell_thickness(body, front, core)
-    above = body.inside & (core > 0.5)
-    share = float(above.sum() / body.inside.sum())
+    share = float((body.inside & (core > 0.5)).sum() / body.inside.sum())
     sigma = np.where(crop.solid, crop.maps.sigma, np.nan)
     null = (
         isotropic_null(body, sigma, core_share=share, measurement=how, draws=settings.null_draws, seed=crop.number)
         if settings.null_draws >= 2
         else {}
     )
-    exposed = core_at_surface(body, core) > 0.5
     return CoreShell(
         thickness=thickness,
         summary=summarise_thickness(body, thickness, directions=settings.directions),
         thickness_error=float(np.hypot(POSITION_ERROR_PX, _front_error(sigma, how))),
-        offset=np.argwhere(above).mean(axis=0) - body.axes.centroid,
-        exposed_area=float(vertex_areas(body.surface)[exposed].sum()),
+        offset=core_offset(body, core),
+        exposed_area=exposed_area(body, core),
         evenness=evenness(body, front, core),
         null=null,
+        shape=front_shape(front),
+        errors=front_errors(
+            body,
+            core,
+            (crop.maps.fraction, sigma),
+            measurement=how,
+            directions=settings.directions,
+            draws=settings.error_draws,
+            seed=crop.number,
+        ),
     )
 
 

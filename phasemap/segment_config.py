@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.front_errors import DRAWS
 from xanesmap.phasemap.particles import LEAST_VOXELS, NECK
 from xanesmap.phasemap.segmentation import COUPLING, LabelMethod
 
@@ -39,6 +40,8 @@ class SegmentConfig(BaseModel):
     """Resolution of the microscope, full width at half maximum, nm; from the particles' surfaces when not given."""
     null_draws: Annotated[int, Field(ge=0, le=1000)] = 20
     """Evenly shrunk cores drawn for every particle; 0 leaves the comparison out."""
+    error_draws: Annotated[int, Field(ge=0, le=1000)] = DRAWS
+    """Draws of the noise for the errors of shell and front; 0 leaves them out. Seed: the particle's number."""
     axes: dict[str, PointUm] = Field(
         default_factory=lambda: {"z": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "x": (0.0, 0.0, 1.0)}
     )

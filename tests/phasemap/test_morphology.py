@@ -138,14 +138,33 @@ def test_sizes_shapes_and_composition_are_right_within_their_errors(segmented):
 def test_the_shell_has_its_thickness_and_the_core_its_place(segmented):
     result, _ = segmented
     assert column(result, "core_shell", "index") == ["1"]
-    assert numbers(result, "core_shell", "shell thickness median")[0] == pytest.approx(0.5, abs=0.01)
-    assert numbers(result, "core_shell", "shell coverage")[0] == 1
-    assert numbers(result, "core_shell", "core enclosure")[0] == 1
+    assert numbers(result, "core_shell", "shell thickness median (")[0] == pytest.approx(0.5, abs=0.01)
+    assert numbers(result, "core_shell", "shell coverage (")[0] == 1
+    assert numbers(result, "core_shell", "core enclosure (")[0] == 1
     assert column(result, "core_shell", "evenly shrunk") == ["yes"]
     assert numbers(result, "core_shell", "front area (")[0] == pytest.approx(4 * np.pi * 0.64, rel=0.02)
-    assert numbers(result, "core_shell", "front mean curvature")[0] == pytest.approx(1 / 0.8, rel=0.05)
+    assert numbers(result, "core_shell", "front mean curvature (")[0] == pytest.approx(1 / 0.8, rel=0.05)
     assert numbers(result, "core_shell", "Gauss-Bonnet ratio")[0] == pytest.approx(1, abs=0.05)
     assert numbers(result, "two_phase", "front width 10-90")[0] == pytest.approx(0.1481, rel=0.1)
+
+
+def test_numbers_of_shell_and_front_have_errors_by_noise_beside_them(segmented):
+    result, _ = segmented
+    columns = read_table(result.path, "core_shell")
+    pairs = [
+        (key, key.replace(" (", " error ("))
+        for key in columns
+        if " (" in key and key.replace(" (", " error (") in columns
+    ]
+    assert len(pairs) == 26
+    errors = {value: float(columns[error][0]) for value, error in pairs}
+    assert all(error >= 0 for error in errors.values())
+    # below the resolution of the grid, above what so much noise leaves
+    assert 0 < errors["shell thickness median (um)"] < 0.1 * PIXEL_UM
+    assert 0 < errors["front mean curvature (1/um)"] < 0.05 / 0.8
+    assert 0 < errors["front roughness (um)"] < 0.1 * PIXEL_UM
+    off = abs(float(columns["front mean curvature (1/um)"][0]) - 1 / 0.8)
+    assert off < 5 * errors["front mean curvature (1/um)"] + 0.03 / 0.8
 
 
 def test_the_depth_profile_of_an_even_core_follows_its_null(segmented):

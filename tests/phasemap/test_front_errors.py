@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from xanesmap.phasemap import front_errors as module
+from xanesmap.phasemap.core_shell import body_of, find_front
+from xanesmap.phasemap.denoising import denoise_fraction
+from xanesmap.phasemap.front_errors import front_errors, front_numbers
+from xanesmap.phasemap.isotropic_core import Measurement
+from xanesmap.phasemap.noise_correlation import correlated_noise
+
+HOW = Measurement(smoothing_px=1.0, blur_px=0.6)
+EDGE = np.hypot(0.6, np.sqrt(1 / 12))
+SHAPE, CENTRE = (31, 32, 33), np.array([14.7, 15.2, 16.4])
+REALISATIONS = 30
+ENCLOSED = {"coverage", "enclosure"}  # 1 in every realisation of a core inside its shell
+DRAWS = 12
+
+
+class Scene:
+    """A flat core, off the middle of a ball, and noise of its measurement."""
+
+    def __init__(self, solids, *, noise, correlation=(0.0, 0.0, 0.0), offset=(0.8, -0.9, 0.5)):
+        self.noise, self.correlation = noise, np.array(correlation)
+        self.mask = solids.ellipsoid(SHAPE, CENTRE, 11.3)
+        self.fraction = solids.blurred(solids.signed_depth(SHAPE, CENTRE + offset, (8, 6.8, 6)), EDGE)
+        self.sigma = np.where(self.mask, noise, np.nan)
+        self.body = body_of(self.mask)
+
+    def measured(self, seed):
+        drawn = correlated_noise(SHAPE, self.correlation, np.random.default_rng(seed))
+        fraction = np.where(self.mask, self.fraction + self.noise * drawn, np.nan)
+        return fraction, denoise_fraction(fraction, self.sigma, self.mask, smoothing_px=1.0)
+
+    def numbers(self, core):
+        front = find_front(self.body, core, smoothing_px=1.0, blur_px=0.6)
+        return front_numbers(self.body, front, core, directions=np.eye(3))
+
+    def errors(self, fraction, core, **how):
+        return front_errors(self.body, core, (fraction, self.sigma), measurement=HOW, directions=np.eye(3), **how)
+
+
+def quoted_over_scatter(scene):
+    """Rms quoted error over the standard deviation of the numbers themselves, for each name."""
+    maps = [scene.measured(1000 + seed) for seed in range(REALISATIONS)]
+    numbers = [scene.numbers(core) for _, core in maps]
+    errors = [scene.errors(fraction, core, draws=DRAWS, seed=seed) for seed, (fraction, core) in enumerate(maps)]
+    scatter = {name: np.std([one[name] for one in numbers], ddof=1) for name in numbers[0]}
+    quoted = {name: np.sqrt(np.mean([one[name] ** 2 for one in errors])) for name in numbers[0]}
+    return {name: quoted[name] / scatter[name] if scatter[name] > 0 else np.nan for name in scatter}
+
+
+@pytest.mark.parametrize(
+    ("noise", "correlation"),
+    [(0.085, (0.0, 0.0, 0.0)), (0.04, (0.3, -0.2, -0.2)), (0.085, (0.4, 0.4, 0.4))],
+)
+def test_errors_agree_with_the_scatter_over_independent_noise(solids, noise, correlation):
+    ratio = quoted_over_scatter(Scene(solids, noise=noise, correlation=correlation))
+    wrong = {name: r for name, r in ratio.items() if name not in ENCLOSED and not 1 / 1.5 < r < 1.5}
+    assert wrong == {}
+
+
+def test_errors_of_coverage_agree_with_the_scatter_where_the_core_is_bare(solids):
+    ratio = quoted_over_scatter(Scene(solids, noise=0.085, offset=(0.4, 3.0, 5.2)))
+    assert 1 / 1.5 < ratio["coverage"] < 1.5
+    assert 1 / 1.5 < ratio["enclosure"] < 1.5
+
+
+def test_errors_are_repeatable_and_differ_by_seed(solids):
+    scene = Scene(solids, noise=0.085)
+    maps = scene.measured(0)
+    one, two, other = (scene.errors(*maps, draws=3, seed=seed) for seed in (4, 4, 5))
+    assert one == two
+    assert one["median"] != other["median"]
+
+
+def test_no_errors_without_draws_or_beyond_the_largest_particle(solids, monkeypatch):
+    scene = Scene(solids, noise=0.085)
+    maps = scene.measured(0)
+    assert scene.errors(*maps, draws=1) == {}
+    monkeypatch.setattr(module, "LARGEST_VOXELS", int(scene.mask.sum()) - 1)
+    assert scene.errors(*maps) == {}
