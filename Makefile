@@ -38,7 +38,8 @@ demo: $(STAMP)
 	$(BIN)/xanesmap demo $(DEMO)
 
 test: $(STAMP) system
-	$(BIN)/python -m pytest
+	@# one process per core, a file of tests to each; threads of linear algebra would compete with the other processes
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def compare_with_truth(result: PhaseMap, truth: Truth) -> tuple[KindAccuracy, ..
     if truth.phases[0] not in result.phases:
         message = f"Result {result.path} holds {', '.join(result.phases)}; the truth needs {truth.phases[0]}."
         raise DataError(message)
-    displacement = displacement_in(result.path)
+    displacement = displacement_in(Path(result.path))
     if displacement is not None:
         truth = moved_truth(truth, position_of_object(displacement, truth))
     index = result.phases.index(truth.phases[0])

@@ -78,8 +78,8 @@ def misalignment(scan, **align):
 def test_settings_lead_to_the_same_place(align, small_settings, tmp_path):
     disturbances = {"jitter_px": 0.8, "drift_px": 2.0, "magnification_reference_ev": 7142.0}
     scan = simulate_scan(tmp_path / "scan", seed=2, disturbances=disturbances, **small_settings)
-    # particles of some ten pixels; unaligned it is 1.2 pixels
-    assert misalignment(scan, **align) < 0.15
+    # a fifth of a pixel of the 1.2 pixels as recorded: particles of three pixels show no better where they are
+    assert misalignment(scan, **align) < 0.2
 
 
 def test_averaged_pixels_cost_less_than_their_size(tmp_path):
@@ -93,4 +93,5 @@ def test_averaged_pixels_cost_less_than_their_size(tmp_path):
         energies_ev=CHOSEN_ENERGIES_EV[::4],
     )
     whole, averaged = misalignment(scan), misalignment(scan, binning=2)
-    assert whole < averaged < 2 * whole
+    # of blocks of four pixels as many photons tell half as much about the place, and edges are half as steep
+    assert whole < averaged < 4 * whole

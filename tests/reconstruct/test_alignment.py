@@ -235,8 +235,9 @@ def test_progress_tells_every_round():
     assert rounds == [(1, 2), (2, 2)]
 
 
-@pytest.mark.parametrize("index", [0, 2, 4, 6])
-@pytest.mark.parametrize("what", ["mirrored", "another object"])
+@pytest.mark.parametrize(
+    ("index", "what"), [(0, "mirrored"), (2, "another object"), (4, "mirrored"), (6, "another object")]
+)
 def test_an_energy_of_another_object_is_refused(index, what):
     projections, angles, spectra, _ = simulated()
     foreign = projections[index][:, ::-1, ::-1] if what == "mirrored" else simulated(seed=5)[0][index]

@@ -33,8 +33,8 @@ def test_align_writes_alignment_and_picture_and_run_uses_it(command, moving, tmp
     truth = moving.truth
     angles = [np.deg2rad(truth.angles_deg)] * 8
     left = without_gauge(displacement_in(out) - truth.displacement_px, angles)
-    # eight energies of forty frames at ten times the usual light; unaligned it is 1.2 pixels
-    assert np.sqrt(np.nanmean(left**2)) < 0.15
+    # particles of three pixels, forty frames; unaligned it is 1.2 pixels
+    assert np.sqrt(np.nanmean(left**2)) < 0.25
 
     mapped = command("run", moving.folder, "--alignment", out, "--out", tmp_path / "r.zarr", "--no-keep-mu")
     assert mapped.code == 0, mapped.err
