@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.label_spectra import LabelSpectrum, SpectrumFit, fit_spectrum
 from xanesmap.viewers.panels import PAGE_WIDTH_MM, axes_at, letter, new_figure
@@ -44,7 +45,8 @@ def draw_spectra(result: PhaseMap, spectra: Sequence[LabelSpectrum]) -> Figure:
         _draw_column(upper, lower, result, spectrum)
         letter(upper, number)
         columns.append((upper, lower))
-    _share_vertical([upper for upper, _ in columns], "µ (1/µm)", n_ticks=5, n_columns=n_columns)
+    unit = "optical depth" if result.attenuation_unit == OPTICAL_DEPTH else "µ (1/µm)"
+    _share_vertical([upper for upper, _ in columns], unit, n_ticks=5, n_columns=n_columns)
     _share_vertical([lower for _, lower in columns], "residual\n(% of step)", n_ticks=3, n_columns=n_columns)
     handles, labels = columns[0][0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="lower center", ncols=4, borderaxespad=0.4, columnspacing=1.5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from xanesmap.phasemap.result import open_result
+from xanesmap.viewers.figures import spectra_figure
 
 
 @pytest.fixture
@@ -33,6 +34,9 @@ def test_commands_map_a_stack_and_say_what_its_amounts_are(name, command, stack,
     result = open_result(tmp_path / "r.zarr")
     assert result.amount.attrs["units"] == "1"
     assert np.nanmedian(result.amount) == pytest.approx(0.3, rel=0.05)
+    labels = {axes.get_ylabel() for axes in spectra_figure(result).axes}
+    assert "optical depth" in labels
+    assert "µ (1/µm)" not in labels
 
 
 def test_a_broken_stack_is_refused_in_a_sentence(command, stack, tmp_path):
