@@ -104,7 +104,8 @@ def _add(tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float3
     for index in range(len(tally.voxels)):
         inside = labels == index + 1
         tally.voxels[index] += np.count_nonzero(inside)
-        tally.fraction[index] += fraction[:, inside].sum(axis=1, dtype=np.float64)
+        # fractions are of the absorbing atoms, so voxels count by what they hold of them
+        tally.fraction[index] += fraction[:, inside].astype(np.float64) @ amount[inside].astype(np.float64)
         tally.amount[index] += amount[inside].sum(dtype=np.float64)
 
 
@@ -119,10 +120,9 @@ def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ..
         f"mean edge step ({writer.attenuation_unit})",
         *(f"mean fraction of {phase} (1)" for phase in writer.phases),
     ]
-    rows = []
+    rows, empty = [], [float("nan")] * (1 + len(writer.phases))
     for index, name in enumerate(names):
         count = int(tally.voxels[index])
-        means = [tally.amount[index], *tally.fraction[index]]
-        cells = [float(value) / count if count else float("nan") for value in means]
-        rows.append([name, count, count * voxel_um3, count / total, *cells])
+        cells = [tally.amount[index] / count, *tally.fraction[index] / tally.amount[index]] if count else empty
+        rows.append([name, count, count * voxel_um3, count / total, *(float(cell) for cell in cells)])
     writer.add_table("phases", header, rows)

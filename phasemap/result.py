@@ -28,7 +28,7 @@ class PhaseSummary:
     voxels: int
     volume_um3: float
     mean_fraction: tuple[float, ...]
-    """Mean fraction of every phase over the voxels of this label; NaN where there are none."""
+    """Fraction of the absorbing atoms of this label in every phase; NaN where there are no voxels."""
     standard_error: tuple[float, ...]
     """Standard error of those means for independent voxels. Neighbouring voxels of a tomogram share noise,
     so this is a lower bound."""
@@ -152,25 +152,32 @@ class PhaseMap:
         return {name: int(n) * self.pixel_size_um**3 for name, n in zip(self.label_names, counts[1:], strict=True)}
 
     def summary(self) -> ResultSummary:
-        """Voxels, volume and mean fractions of each phase label; reads the maps once, block by block."""
+        """Voxels, volume and mean fractions of each phase label; reads the maps once, block by block.
+
+        Fractions are of the absorbing atoms, so voxels count by what they hold: at the rim of a particle a voxel holds
+        next to nothing, and its fraction is mostly noise.
+        """
         n_labels = len(self.label_names) + 1
-        counts = np.zeros(n_labels)
+        counts, atoms = np.zeros(n_labels), np.zeros(n_labels)
         sums = np.zeros((2, len(self.phases), n_labels))
         labels, fraction, sigma = (self.levels(name)[0] for name in ("phase_labels", "fraction", "fraction_sigma"))
+        amounts = self.levels("amount")[0]
         for block in self.blocks():
             label = np.asarray(labels[block]).ravel()
             if not label.any():
                 continue
             counts += np.bincount(label, minlength=n_labels)
+            amount = np.asarray(amounts[block], np.float64).ravel()
+            atoms += np.bincount(label, amount, minlength=n_labels)
             for phase in range(len(self.phases)):
-                values = np.asarray(fraction[(phase, *block)]).ravel()
-                variances = np.asarray(sigma[(phase, *block)]).ravel() ** 2
+                values = amount * np.asarray(fraction[(phase, *block)]).ravel()
+                variances = (amount * np.asarray(sigma[(phase, *block)]).ravel()) ** 2
                 sums[0, phase] += np.bincount(label, values, minlength=n_labels)
                 sums[1, phase] += np.bincount(label, variances, minlength=n_labels)
-        return ResultSummary(phases=self.phases, rows=self._summary_rows(counts, sums))
+        return ResultSummary(phases=self.phases, rows=self._summary_rows(counts, atoms, sums))
 
-    def _summary_rows(self, counts: NDArray[Any], sums: NDArray[Any]) -> tuple[PhaseSummary, ...]:
-        divisor = np.where(counts > 0, counts, np.nan)
+    def _summary_rows(self, counts: NDArray[Any], atoms: NDArray[Any], sums: NDArray[Any]) -> tuple[PhaseSummary, ...]:
+        divisor = np.where(counts > 0, atoms, np.nan)
         means, errors = sums[0] / divisor, np.sqrt(sums[1]) / divisor
         return tuple(
             PhaseSummary(

@@ -25,7 +25,7 @@ def make_maps(seed=0):
     return {
         "fraction": np.stack([first, 1 - first]),
         "fraction_sigma": np.where(labels > 0, 0.01, np.nan) * np.ones((2, *SHAPE)),
-        "amount": rng.normal(size=SHAPE),
+        "amount": rng.uniform(0.5, 1.5, size=SHAPE),
         "amount_sigma": rng.normal(size=SHAPE),
         "residual": rng.normal(size=SHAPE),
         "mask": labels > 0,
@@ -147,10 +147,12 @@ def test_the_summary_is_the_mean_of_each_label_with_its_standard_error(tmp_path)
         inside = maps["phase_labels"] == value
         assert row.voxels == inside.sum()
         assert row.volume_um3 == pytest.approx(inside.sum() * PIXEL_UM**3)
-        assert row.mean_fraction == pytest.approx(maps["fraction"][:, inside].mean(axis=1), abs=1e-6)
+        atoms = maps["amount"][inside]
+        assert row.mean_fraction == pytest.approx((maps["fraction"][:, inside] @ atoms) / atoms.sum(), abs=1e-6)
         assert sum(row.mean_fraction) == pytest.approx(1, abs=1e-6)
-        # N independent voxels of sigma 0.01: the error of their mean is 0.01 / sqrt(N).
-        assert row.standard_error == pytest.approx((0.01 / inside.sum() ** 0.5,) * 2)
+        # N independent voxels of sigma 0.01 and equal amounts: 0.01 / sqrt(N); unequal ones count for fewer voxels
+        effective = atoms.sum() ** 2 / (atoms**2).sum()
+        assert row.standard_error == pytest.approx((0.01 / effective**0.5,) * 2, rel=1e-5)
 
 
 def test_the_standard_error_covers_the_scatter_of_independent_voxels(tmp_path):
