@@ -361,7 +361,9 @@ def verdict(path):
     except Exception:
         watch.opened()
         return f"no sentence of ours: {traceback.format_exc(limit=-3)}"
-    waited, worked = time.perf_counter() - start, busy_s() - busy
+    waited = time.perf_counter() - start
+    # a helper that ends here also brings the work it did for files before: more than all cores can do is not of this one
+    worked = min(busy_s() - busy, waited * (os.cpu_count() or 1))
     if opened := watch.opened():
         return f"opened {opened} outside the folder: {told}"
     if worked > LIMIT_S or waited > LIMIT_WAITING_S:
