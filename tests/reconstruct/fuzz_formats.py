@@ -362,7 +362,7 @@ def verdict(path):
         watch.opened()
         return f"no sentence of ours: {traceback.format_exc(limit=-3)}"
     waited = time.perf_counter() - start
-    # a helper that ends here also brings the work it did for files before: more than all cores can do is not of this one
+    # a helper that ends here brings the work it did for earlier files too: at most what all cores can do is of this one
     worked = min(busy_s() - busy, waited * (os.cpu_count() or 1))
     if opened := watch.opened():
         return f"opened {opened} outside the folder: {told}"
