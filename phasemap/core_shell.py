@@ -211,7 +211,7 @@ def evenness(body: Body, front: Front, core: FloatArray) -> Evenness:
     """
     axes = principal_axes(np.argwhere(body.inside & (core > 0.5)).astype(np.float64))
     # extents of the core along the axes of the particle: semi-axes of a quadric, projected
-    along = np.sqrt(((axes.lengths[:, None] * axes.directions) @ body.axes.directions.T) ** 2).T
+    along = np.abs((axes.lengths[:, None] * axes.directions) @ body.axes.directions.T).T
     ratio = np.linalg.norm(along, axis=1) / body.axes.lengths
     return Evenness(
         depth_spread=_spread(front.depth, vertex_areas(front.surface)) / body.equivalent_radius,
