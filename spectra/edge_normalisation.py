@@ -26,6 +26,14 @@ _SIDES: Final[tuple[Side, Side]] = ("pre-edge", "post-edge")
 SHORTEST_PRE_EDGE_EV: Final = 20.0
 """Length in eV of a pre-edge below which a line per voxel is not advised: 14 eV quadruple the error of a fraction."""
 
+FEWEST_FOR_LINE: Final = 4
+"""Energies that a line per voxel is taken from at least: two that it takes, and two that tell its error."""
+
+LARGEST_LINE_ERROR: Final = 8.0
+"""Largest error of a continued line per voxel, in units of the noise of one energy. The 8 energies over 14 eV of a scan
+of 2 eV steps, continued to 7192 eV, have 7.2, which quadruples the error of a fraction; three chosen energies have 9.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EdgeWindows:
@@ -76,7 +84,8 @@ def normalising_matrix(
     Raises
     ------
     DataError
-        Too few energies in a window for a line, or no total spectrum where one is needed.
+        Too few energies in a window for a line, a line per voxel that would be mostly noise where it is continued to
+        (`LARGEST_LINE_ERROR`), or no total spectrum where one is needed.
 
     References
     ----------
@@ -84,6 +93,10 @@ def normalising_matrix(
     doi:10.1107/S0909049505012719.
     """
     energies = np.asarray(energies_ev, dtype=np.float64)
+    if kind == "line":
+        _require_firm_line(energies, windows, side="pre-edge", till_ev=energies.max())
+    if post_edge == "line":
+        _require_firm_line(energies, windows, side="post-edge", till_ev=windows.edge_ev)
     matrix = np.eye(energies.size) - _baseline(energies, kind=kind, windows=windows, total=total)
     if post_edge == "line":
         line = _line(energies, windows, side="post-edge")
@@ -198,6 +211,25 @@ def _inside(energies: FloatArray, windows: EdgeWindows, *, side: Side) -> BoolAr
 
 def _mean(inside: BoolArray) -> FloatArray:
     return np.asarray(inside / np.count_nonzero(inside))
+
+
+def _require_firm_line(energies: FloatArray, windows: EdgeWindows, *, side: Side, till_ev: float) -> None:
+    """Refuse a line per voxel that noise decides where it is continued to."""
+    used = energies[_inside(energies, windows, side=side)]
+    # standard error of a line through data of unit noise, away from their middle
+    spread = float(((used - used.mean()) ** 2).sum())
+    far = abs(till_ev - float(used.mean()))
+    error = np.sqrt(1 / used.size + far**2 / spread) if spread > 0 else np.inf
+    if used.size >= FEWEST_FOR_LINE and error <= LARGEST_LINE_ERROR:
+        return
+    instead = "'constant', 'global-slope', or 'none' with a background" if side == "pre-edge" else "'none'"
+    message = (
+        f"a line per voxel through the {side} was asked for, and {used.size} energies over {np.ptp(used):.0f} eV lie "
+        f"in its window ({used[0]:.1f} to {used[-1]:.1f} eV): continued to {till_ev:.1f} eV its error is {error:.1f} "
+        f"times the noise of one energy. It takes {FEWEST_FOR_LINE} energies and an error of {LARGEST_LINE_ERROR:g} "
+        f"times at most; use {instead}, or measure more of the {side}."
+    )
+    raise DataError(message)
 
 
 def _line(energies: FloatArray, windows: EdgeWindows, *, side: Side, at_ev: float | None = None) -> FloatArray:

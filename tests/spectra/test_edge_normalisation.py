@@ -117,8 +117,37 @@ def test_a_short_pre_edge_is_warned_of_and_an_empty_one_refused():
     with pytest.raises(DataError, match=r"no energy of the scan .* lies in the pre-edge window"):
         normalising_matrix(after, kind="constant", windows=WINDOWS)
     with pytest.raises(DataError, match="takes two energies"):
-        normalising_matrix(np.r_[7100.0, after], kind="line", windows=WINDOWS)
+        normalising_matrix(np.r_[7100.0, after], kind="global-slope", windows=WINDOWS, total=np.ones(after.size + 1))
     with pytest.raises(DataError, match="needs the spectrum summed"):
         normalising_matrix(LONG, kind="global-slope", windows=WINDOWS)
     with pytest.raises(DataError, match="no relative slope"):
         normalising_matrix(LONG, kind="global-slope", windows=WINDOWS, total=-np.ones_like(LONG))
+
+
+@pytest.mark.parametrize(
+    "before", [(7100.0,), (7092.0, 7106.0), (7092.0, 7100.0, 7106.0), (7100.0, 7101.0, 7102.0, 7103.0)]
+)
+def test_a_line_per_voxel_from_few_energies_is_refused_with_what_to_use(before):
+    energies = np.r_[before, np.arange(7112.0, 7193.0, 2.0)]
+    with pytest.raises(DataError, match=rf"{len(before)} energies over .* times the noise .* use 'constant'"):
+        normalising_matrix(energies, kind="line", windows=WINDOWS)
+    normalising_matrix(energies, kind="constant", windows=WINDOWS)
+
+
+def test_a_post_edge_line_from_few_energies_is_refused():
+    energies = np.r_[np.arange(7040.0, 7150.0, 5.0), 7170.0, 7180.0, 7190.0]
+    with pytest.raises(DataError, match=r"3 energies over 20 eV .* continued to 7112.0 eV .* use 'none'"):
+        normalising_matrix(energies, kind="constant", windows=WINDOWS, post_edge="line")
+
+
+@pytest.mark.parametrize("used", [8, 12])
+def test_the_error_by_which_a_line_is_judged_is_the_scatter_of_continued_lines(used):
+    energies = np.r_[7106.0 - 2.0 * np.arange(used)[::-1], 7112.0, 7192.0]
+    noise = np.random.default_rng(used).standard_normal((energies.size, 20_000))
+    noise[-2:] = 0
+    scatter = np.std((normalising_matrix(energies, kind="line", windows=WINDOWS) @ noise)[-1])
+    x = np.arange(used) - (used - 1) / 2
+    # textbook: 1/n + d^2 / sum (x - mean)^2, x in steps of 2 eV
+    d = (7192.0 - energies[:used].mean()) / 2
+    assert scatter == pytest.approx(np.sqrt(1 / used + d**2 / (x**2).sum()), rel=0.03)
+    assert scatter < 8

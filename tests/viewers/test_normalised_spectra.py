@@ -37,3 +37,9 @@ def test_without_a_normalisation_spectra_are_as_they_are(small_result):
     spectra = label_spectra(small_result)
     for one, other in zip(spectra, as_fitted(small_result, spectra), strict=True):
         np.testing.assert_array_equal(one.mean, other.mean)
+
+
+def test_a_line_per_voxel_without_a_pre_edge_for_it_ends_in_one_line(refused, small_scan, tmp_path):
+    words = ("run", small_scan.folder, "--normalisation", "line", "--out", tmp_path / "r.zarr")
+    refused(*words, named=["1 energies over 0 eV", "'constant'"])
+    assert not (tmp_path / "r.zarr").exists()
