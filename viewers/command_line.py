@@ -14,11 +14,12 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from xanesmap.errors import DataError, FitError
+from xanesmap.errors import DataError
 from xanesmap.viewers import run_options as options
 from xanesmap.viewers.align_command import align
 from xanesmap.viewers.combinations_command import combinations
 from xanesmap.viewers.energies_command import energies
+from xanesmap.viewers.failures import failure_of
 from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
 from xanesmap.viewers.segment_command import segment
@@ -32,8 +33,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-_BAD_INPUT = 2
-_UNEXPECTED = 1
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count; typer exits with it
 
 
@@ -306,17 +305,9 @@ def main() -> None:
         if end.code == _INTERRUPTED:
             typer.echo("Interrupted: no result was written, and an earlier one is as it was.", err=True)
         raise
-    except (DataError, FitError) as error:
-        _fail(error, f"Error: {error}", code=_BAD_INPUT)
-    except MemoryError as error:
-        _fail(error, "Error: out of memory. Give a smaller --memory, or --no-keep-mu.", code=_BAD_INPUT)
     except Exception as error:
-        text = f"Unexpected {type(error).__name__}: {error}. This is a defect; run again with --debug and report it."
-        _fail(error, text, code=_UNEXPECTED)
-
-
-def _fail(error: BaseException, text: str, *, code: int) -> None:
-    if _OPTIONS.debug:
-        raise error
-    typer.echo(" ".join(text.split()), err=True)
-    sys.exit(code)
+        if _OPTIONS.debug:
+            raise
+        failure = failure_of(error)
+        typer.echo(failure.text, err=True)
+        sys.exit(failure.code)

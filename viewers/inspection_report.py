@@ -51,28 +51,47 @@ def print_inspection(
     """
     if len(source) == 1 and is_result(source[0]):
         _print_result(source[0], as_json=as_json)
-    elif stated.get("angles_deg") is None and holds_volumes(source):
-        for_volumes = {name: stated.get(name) for name in ("energies_ev", "pixel_size_nm")}
-        series = open_volumes(source, **for_volumes)
-        volumes = inspect_volumes(series)
-        _print(volumes, volumes_table(volumes), volumes_summary(volumes), as_json=as_json)
     else:
-        opened = open_scan(source if len(source) > 1 else source[0], sort_energies=True, **stated)
-        scan = inspect_scan(opened, order_is_asked=sort_energies)
-        _print(scan, energies_table(scan), scan_summary(scan), as_json=as_json)
+        _print(inspect_source(source, sort_energies=sort_energies, stated=stated), as_json=as_json)
 
 
-def _print(report: ScanReport | VolumeReport, table: Table, summary: list[str], *, as_json: bool) -> None:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Inspection:
+    """What a scan or volumes hold."""
+
+    report: ScanReport | VolumeReport
+    table: Table
+    """One line per energy."""
+    summary: list[str]
+
+    @property
+    def problem_lines(self) -> list[str]:
+        """What looks wrong, a line each, worst first."""
+        told = (f"{p.severity.capitalize():8}  {p.finding} {p.remedy}".rstrip() for p in self.report.problems)
+        return list(told)
+
+
+def inspect_source(source: Sequence[str], *, sort_energies: bool, stated: Mapping[str, Any]) -> Inspection:
+    """Look at a scan or at volumes; parameters and errors as in `print_inspection`."""
+    if stated.get("angles_deg") is None and holds_volumes(source):
+        for_volumes = {name: stated.get(name) for name in ("energies_ev", "pixel_size_nm")}
+        volumes = inspect_volumes(open_volumes(source, **for_volumes))
+        return Inspection(report=volumes, table=volumes_table(volumes), summary=volumes_summary(volumes))
+    opened = open_scan(source if len(source) > 1 else source[0], sort_energies=True, **stated)
+    scan = inspect_scan(opened, order_is_asked=sort_energies)
+    return Inspection(report=scan, table=energies_table(scan), summary=scan_summary(scan))
+
+
+def _print(inspection: Inspection, *, as_json: bool) -> None:
+    report = inspection.report
     if as_json:
         # counts of a broken file may be NaN, which JSON lacks
         _print_json({**dataclasses.asdict(report), "verdict": report.verdict})
         return
     wide = Console(width=max(Console().width, 120))
-    wide.print(table, highlight=False)
-    for line in summary:
+    wide.print(inspection.table, highlight=False)
+    for line in (*inspection.summary, *inspection.problem_lines):
         typer.echo(line)
-    for problem in report.problems:
-        typer.echo(f"{problem.severity.capitalize():8}  {problem.finding} {problem.remedy}".rstrip())
     typer.echo(f"Verdict   {report.verdict}")
 
 
