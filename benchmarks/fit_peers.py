@@ -1,14 +1,21 @@
 """The linear combination fit beside other programs: spectra per second, error, bias and coverage on the same spectra.
 
-Run as `python benchmarks/fit_peers.py`. SciPy, scikit-learn and NumPy are always there; PyXRF (its function
-`fit_spectrum`) and pyxas (1.0, `fit_2D_xanes_non_iter`) join in where they can be imported, best from an environment of
-their own. The spectra are mixtures of the bundled references with a background that falls with energy, noise of a tenth
-of an edge step, and, in the second table, an energy scale that is off by half an eV.
+Run as `python benchmarks/fit_peers.py`. SciPy, scikit-learn and NumPy are always there. MANTiS (`mantis-xray`), pyxas
+and PyXRF (`pyxrf`) are best installed each in an environment of its own, whose Python is named with `--peer`:
+
+    python -m venv /tmp/mantis && /tmp/mantis/bin/pip install mantis-xray
+    python benchmarks/fit_peers.py --peer /tmp/mantis/bin/python
+
+The spectra are mixtures of the bundled references with a background that falls with energy, noise of a tenth of an edge
+step, and, in the second table, an energy scale that is off by half an eV.
 """
 
 import argparse
+import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from rich.console import Console
@@ -32,24 +39,48 @@ def main() -> None:
     """Print a table for a right and for a wrong energy scale."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--spectra", type=int, default=40_000)
-    n_spectra = parser.parse_args().spectra
-    console = Console(width=110)
+    parser.add_argument("--peer", action="append", default=[], help="Python of an environment with another program")
+    told = parser.parse_args()
+    n_spectra = told.spectra
+    console = Console(width=120)
     for offset in (0.0, 0.5):
         truth, spectra = simulated(n_spectra, offset_ev=offset)
         table = Table(title=f"{n_spectra} spectra, {ENERGIES.size} energies, energy scale off by {offset:g} eV")
-        for title in ("program", "spectra/s", "rms error", "bias", "bias pure LFP", "inside 1 sigma"):
+        for title in ("program", "spectra/s", "RMSE", "bias", "bias pure LFP", "inside 1 sigma"):
             table.add_column(title, justify="left" if title == "program" else "right")
         for name, fit in fits().items():
             fit(spectra[:, :100])  # compiles, warms up
             start = time.perf_counter()
             fraction, sigma = fit(spectra)
-            seconds = time.perf_counter() - start
-            error = fraction - truth
-            inside = "none" if sigma is None else f"{np.mean(np.abs(error) < sigma):.3f}"
-            pure = error[truth == 1].mean()
-            row = (f"{spectra.shape[1] / seconds:,.0f}", f"{error.std():.4f}", f"{error.mean():+.4f}", f"{pure:+.4f}")
-            table.add_row(name, *row, inside)
+            table.add_row(name, *judged(fraction, sigma, truth, seconds=time.perf_counter() - start))
+        for python in told.peer:
+            for name, fraction, seconds in of_peer(python, spectra):
+                table.add_row(name, *judged(fraction, None, truth, seconds=seconds))
         console.print(table)
+
+
+def judged(fraction: np.ndarray, sigma: np.ndarray | None, truth: np.ndarray, *, seconds: float) -> tuple[str, ...]:
+    """Spectra per second, root mean square error, bias, bias of pure LiFePO4, and coverage."""
+    error = fraction - truth
+    inside = "none" if sigma is None else f"{np.mean(np.abs(error) < sigma):.3f}"
+    numbers = (np.sqrt(np.mean(error**2)), error.mean(), error[truth == 1].mean())
+    return f"{truth.size / seconds:,.0f}", f"{numbers[0]:.4f}", *(f"{number:+.4f}" for number in numbers[1:]), inside
+
+
+def of_peer(python: str, spectra: np.ndarray) -> Iterator[tuple[str, np.ndarray, float]]:
+    """Name, fraction and seconds of every program in another environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, found = Path(folder) / "given.npz", Path(folder) / "found.npz"
+        np.savez(given, energies=ENERGIES, columns=fit_columns(), spectra=spectra)
+        script = Path(__file__).with_name("fit_one_peer.py")
+        subprocess.run([python, str(script), str(given), str(found)], check=True, capture_output=True)
+        for name, rows in np.load(found).items():
+            yield name, shares(rows[1:]), float(rows[0, 0])
+
+
+def fit_columns() -> np.ndarray:
+    """`(energy, column)` references and background."""
+    return np.concatenate([sample_references(PHASES, ENERGIES), background_columns(ENERGIES)]).T
 
 
 def simulated(n_spectra: int, *, offset_ev: float) -> tuple[np.ndarray, np.ndarray]:
@@ -63,8 +94,8 @@ def simulated(n_spectra: int, *, offset_ev: float) -> tuple[np.ndarray, np.ndarr
 
 def fits() -> dict[str, Callable[[np.ndarray], Result]]:
     """All programs at hand."""
-    columns = np.concatenate([sample_references(PHASES, ENERGIES), background_columns(ENERGIES)]).T
-    found: dict[str, Callable[[np.ndarray], Result]] = {
+    columns = fit_columns()
+    return {
         "xanesmap, free": lambda spectra: ours(spectra, "free"),
         "xanesmap, non-negative": lambda spectra: ours(spectra, "non-negative"),
         "xanesmap, offset fitted": lambda spectra: ours(spectra, "free", with_offset=True),
@@ -72,23 +103,6 @@ def fits() -> dict[str, Callable[[np.ndarray], Result]]:
         "scipy nnls": lambda spectra: (shares(np.transpose([nnls(columns, one)[0] for one in spectra.T])), None),
         "scikit-learn, positive": lambda spectra: (shares(positive(columns, spectra)), None),
     }
-    try:
-        from pyxrf.core.fitting import fit_spectrum
-    except ImportError:
-        pass
-    else:
-        found["PyXRF nnls"] = lambda spectra: (shares(fit_spectrum(spectra, columns, method="nnls")[0]), None)
-        found["PyXRF admm"] = lambda spectra: (shares(fit_spectrum(spectra, columns, method="admm")[0]), None)
-    try:
-        from pyxas import fit_2D_xanes_non_iter
-    except ImportError:
-        return found
-    references = {f"ref{i}": np.column_stack([ENERGIES / 1000, columns[:, i]]) for i in range(2)}
-    found["pyxas (constant offset)"] = lambda spectra: (
-        shares(fit_2D_xanes_non_iter(spectra[:, :, None], ENERGIES / 1000, references)[0][:, :, 0]),
-        None,
-    )
-    return found
 
 
 def ours(spectra: np.ndarray, constraint: str, *, with_offset: bool = False) -> Result:
