@@ -39,7 +39,11 @@ demo: $(STAMP)
 
 test: $(STAMP) system
 	@# one process per core, a file of tests to each; threads of linear algebra would compete with the other processes
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	@# and a screen of their own for windows, where there is none
+	@if [ -z "$$DISPLAY" ] && command -v xvfb-run > /dev/null; then \
+	    set -- xvfb-run --auto-servernum --server-args="-screen 0 1920x1200x24"; \
+	fi; \
+	env OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$$@" $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .
