@@ -4,8 +4,9 @@ Run as `python benchmarks/fit_memory.py FOLDER`; `--edge 128` is an eighth. Two 
 
 - the fit of an array in memory, beside one sum over it and one product with the transposed columns; a copy of the data
   would show as memory beside them;
-- the main job on a file of volumes in FOLDER (`map_phases`, without keeping the attenuation), whose bytes read are
-  counted by the kernel. Noise and energy offset are found in a few slices first, so it reads a little more than once.
+- the main job on a file of volumes in FOLDER (`map_phases`, without keeping the attenuation). Noise and energy offset
+  are found in a few slices first, so it reads a little more than once. All bytes that the process reads are told as
+  well; beside the input they are its own maps, read back for the mask.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import h5py
 import numpy as np
 
 from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.volume_input import VolumeInput
 from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.combination import CombinationModel, fit_combination, make_model
@@ -55,7 +57,8 @@ def main() -> int:
     print(f"in memory: fit {memory['fit']:.2f} s ({size / memory['fit'] / 1e9:.1f} GB/s), ", end="")
     print(f"sum over the data {memory['sum']:.2f} s, A.T @ Y {memory['product']:.2f} s")
     print(f"           maps {memory['maps'] / 1e9:.2f} GB; beside data and maps {copied:.3f} times the data")
-    print(f"from file: {file['seconds']:.1f} s, read {file['read'] / size:.3f} times the data, ", end="")
+    print(f"from file: {file['seconds']:.1f} s, read {file['read'] / size:.3f} times the data", end="")
+    print(f" ({file['all'] / 1e9:.2f} GB with all else), ", end="")
     print(f"peak {file['peak'] / 1e9:.2f} GB with --memory {MEMORY}")
     passed = copied < MOST_COPIED and file["read"] < MOST_READ * size
     print("passed" if passed else f"FAILED: wanted <= {MOST_READ} times read and <= {MOST_COPIED} times copied")
@@ -110,14 +113,23 @@ def map_file(folder: Path, *, edge: int, threads: int) -> dict[str, float]:
         fill(file.create_dataset(REGISTERED, shape=(N_ENERGIES, edge, edge, edge), dtype=np.float32), edge)
         file[REGISTERED_ENERGIES] = ENERGIES / 1000
         file[REGISTERED].attrs["units"] = "1/um"
+    counts: list[int] = []
+
+    def counted(given: VolumeInput, start: int, stop: int) -> np.ndarray:
+        rows = read_rows(given, start, stop)
+        counts.append(rows.nbytes)
+        return rows
+
+    read_rows, VolumeInput.read = VolumeInput.read, counted
     before = bytes_read()
     Path("/proc/self/clear_refs").write_text("5")
     start = time.perf_counter()
     settings = {"memory": MEMORY, "threads": threads, "keep_mu": False, "overwrite": True}
     map_phases(path, out=out, reconstruct={"pixel_size_nm": 40.0}, **settings)
-    found = {"seconds": time.perf_counter() - start, "read": bytes_read() - before, "peak": status_bytes("VmHWM")}
+    seconds = time.perf_counter() - start
     path.unlink()
-    return found
+    read = {"read": sum(counts), "all": bytes_read() - before}
+    return {"seconds": seconds, "peak": status_bytes("VmHWM"), **read}
 
 
 def bytes_read() -> int:

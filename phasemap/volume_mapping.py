@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import RunConfig
 from xanesmap.phasemap.destination import check_destination
-from xanesmap.phasemap.energy_scale import EnergyScale, find_energy_scale, scale_facts
+from xanesmap.phasemap.energy_scale import find_energy_scale, scale_facts
 from xanesmap.phasemap.finishing import finish_maps
 from xanesmap.phasemap.fit_model import fit_facts, fit_model
 from xanesmap.phasemap.layers import PER_LENGTH
@@ -99,8 +100,10 @@ def map_volumes(
     _require_other_place(config.out_path, given)
     check_destination(config.out_path, overwrite=config.overwrite)
     loaded = load_references(config) if references is None else list(references)
-    scale = find_energy_scale(given.series.energies_ev, loaded, config.spectra, total=_total(given, config))
-    equally_weighted = _model(given, loaded, config, scale)
+    total = _total(given, config)
+    scale = find_energy_scale(given.series.energies_ev, loaded, config.spectra, total=total)
+    model_of = partial(fit_model, given.series.energies_ev, loaded, config.spectra, scale=scale, total=total)
+    equally_weighted = model_of()
     if given.noise is None:
         degrees_of_freedom(equally_weighted)
     threads = config.threads or os.cpu_count() or 1
@@ -122,7 +125,7 @@ def map_volumes(
     weights = given.weights if given.weights is not None else _look(given, equally_weighted, progress=progress)
     job = VolumeJob(
         given=given,
-        model=_model(given, loaded, config, scale, noise=1 / np.sqrt(weights)),
+        model=model_of(noise=1 / np.sqrt(weights)),
         constraint=config.spectra.constraint,
         errors="residuals" if given.noise is None else "counting statistics",
     )
@@ -158,18 +161,6 @@ def _require_other_place(out: Path, given: VolumeInput) -> None:
                 "input is never changed."
             )
             raise DataError(message)
-
-
-def _model(
-    given: VolumeInput,
-    references: Sequence[Reference],
-    config: RunConfig,
-    scale: EnergyScale,
-    *,
-    noise: NDArray[np.floating[Any]] | None = None,
-) -> CombinationModel:
-    total = _total(given, config)
-    return fit_model(given.series.energies_ev, references, config.spectra, scale=scale, noise=noise, total=total)
 
 
 def _total(given: VolumeInput, config: RunConfig) -> NDArray[np.float64] | None:

@@ -169,7 +169,8 @@ def _prepare(
     solver = free - np.outer(direction, free[:k].sum(axis=0))
     covariance = inverse[:k, :k] - inverse[:k, :k].sum() * np.outer(direction[:k], direction[:k])
     few = constraint == "non-negative" and k <= MAXIMUM_PHASES
-    sets, kept = active_sets(covariance) if few else (np.empty((0, k, k)), np.empty((0, k)))
+    root = model.amount_root / np.sqrt(model.weights.mean())
+    sets, kept = active_sets(root) if few else (np.empty((0, k, k)), np.empty((0, k)))
     n_free = len(weights) - len(inverse) + (constraint == "sum-to-one")
     matrices = KernelModel(
         solver=solver,
@@ -178,7 +179,8 @@ def _prepare(
         weights=weights,
         active_sets=sets,
         kept=kept,
-        curvature=np.linalg.inv(inverse[:k, :k]),
+        root=root,
+        curvature=root.T @ root,
         follow=following_columns(inverse, n_phases=k),
         repeat=np.array([few and not np.allclose(weights, 1.0, rtol=1e-9)]),
         n_free=np.array([n_free if scatter == "residuals" else 0]),

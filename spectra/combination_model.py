@@ -67,6 +67,15 @@ class CombinationModel:
         return np.asarray(inverse @ inverse.T)
 
     @property
+    def amount_root(self) -> FloatArray:
+        """`(phase, phase)` triangle T; T'T is the inverse covariance of the free amounts where W is 1 / variance.
+
+        From the columns themselves: by way of the covariance the digits lost would double.
+        """
+        ordered = np.concatenate([self.background, self.references]).T * np.sqrt(self.weights)[:, np.newaxis]
+        return np.asarray(np.linalg.qr(ordered, mode="r")[-self.n_phases :, -self.n_phases :])
+
+    @property
     def solver(self) -> FloatArray:
         """`(column, energy)` matrix from a spectrum, before any normalisation, to its coefficients."""
         solver = self.normalised_solver

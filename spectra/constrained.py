@@ -18,18 +18,18 @@ MAXIMUM_PHASES: Final = 5
 """Most phases for which all 2^5 active sets are tried; `nonnegative` does more."""
 
 
-def active_sets(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
+def active_sets(root: FloatArray) -> tuple[FloatArray, FloatArray]:
     r"""Matrices that solve a non-negative fit, one for each set of phases pinned to zero.
 
-    Minimise :math:`(a - a_0)^T C^{-1} (a - a_0)` over :math:`a \ge 0`, where :math:`a_0` is the free solution and
-    :math:`C` its covariance. Each matrix times :math:`a_0` gives the amounts of the phases that are not pinned
+    Minimise :math:`|T (a - a_0)|^2` over :math:`a \ge 0`, where :math:`a_0` is the free solution and :math:`T^T T` the
+    inverse of its covariance. Each matrix times :math:`a_0` gives the amounts of the phases that are not pinned
     and the multipliers of those that are. All of them are non-negative for one set only (Karush-Kuhn-Tucker):
     that set holds the solution, exact and unique.
 
     Parameters
     ----------
-    covariance
-        `(phase, phase)` covariance of the free amounts, up to a factor.
+    root
+        `(phase, phase)` triangle T (`CombinationModel.amount_root`), up to a factor.
 
     Returns
     -------
@@ -45,18 +45,17 @@ def active_sets(covariance: FloatArray) -> tuple[FloatArray, FloatArray]:
     ----------
     C. L. Lawson and R. J. Hanson, Solving Least Squares Problems (1974), chapter 23.
     """
-    n_phases = len(covariance)
+    n_phases = len(root)
     if n_phases > MAXIMUM_PHASES:
         message = (
             f"all active sets of {n_phases} phases were asked for, at most {MAXIMUM_PHASES} phases are possible; use "
             "`nonnegative` for more."
         )
         raise FitError(message)
-    curvature = np.linalg.inv(covariance)
     sizes = range(1, n_phases + 1)
     pinned = list(chain.from_iterable(combinations(range(n_phases), size) for size in sizes))
     kept = np.array([[float(phase not in pins) for phase in range(n_phases)] for pins in pinned])
-    return np.array([_pivot(curvature, list(pins)) for pins in pinned]), kept
+    return np.array([_pivot(root, list(pins)) for pins in pinned]), kept
 
 
 def following_columns(covariance: FloatArray, *, n_phases: int) -> FloatArray:
@@ -96,12 +95,13 @@ def sum_to_one_direction(covariance: FloatArray, *, n_phases: int) -> FloatArray
     return np.asarray(direction / direction[:n_phases].sum())
 
 
-def _pivot(curvature: FloatArray, pins: list[int]) -> FloatArray:
-    identity = np.eye(len(curvature))
-    free = [phase for phase in range(len(curvature)) if phase not in pins]
+def _pivot(root: FloatArray, pins: list[int]) -> FloatArray:
+    identity = np.eye(len(root))
+    free = [phase for phase in range(len(root)) if phase not in pins]
     solution = identity.copy()
     solution[pins] = 0
-    solution[np.ix_(free, pins)] = np.linalg.solve(curvature[np.ix_(free, free)], curvature[np.ix_(free, pins)])
-    multipliers = curvature @ (solution - identity) / np.diag(curvature)[:, np.newaxis]
+    # least squares in the triangle, not in its square: what nearly parallel references cost is not squared
+    solution[np.ix_(free, pins)] = np.linalg.lstsq(root[:, free], root[:, pins], rcond=None)[0]
+    multipliers = root.T @ (root @ (solution - identity)) / (root**2).sum(axis=0)[:, np.newaxis]
     solution[pins] = multipliers[pins]
     return solution

@@ -25,6 +25,8 @@ class KernelModel(NamedTuple):
         `(set, phase, phase)` matrices of `constrained.active_sets`; none for a fit without inequalities.
     kept
         `(set, phase)` 0 where a set pins a phase to zero, else 1.
+    root
+        `(phase, phase)` triangle T with T'T the curvature.
     curvature
         `(phase, phase)` half the second derivative of the plain sum of squares along the amounts, for equal weights.
     follow
@@ -42,6 +44,7 @@ class KernelModel(NamedTuple):
     weights: FloatArray
     active_sets: FloatArray
     kept: FloatArray
+    root: FloatArray
     curvature: FloatArray
     follow: FloatArray
     repeat: FloatArray

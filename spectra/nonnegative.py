@@ -11,7 +11,7 @@ from xanesmap.spectra.fit_arrays import KernelModel, KernelResult
 FloatArray = NDArray[np.floating[Any]]
 
 
-def nonnegative_amounts(amounts: FloatArray, curvature: FloatArray) -> FloatArray:
+def nonnegative_amounts(amounts: FloatArray, root: FloatArray) -> FloatArray:
     """Non-negative amounts of the least sum of squares, from those of the free fit.
 
     The sum of squares is a paraboloid about the free solution, so that each voxel is a problem of as many rows as
@@ -21,8 +21,8 @@ def nonnegative_amounts(amounts: FloatArray, curvature: FloatArray) -> FloatArra
     ----------
     amounts
         `(phase, voxel)` amounts of the free fit.
-    curvature
-        `(phase, phase)` inverse of their covariance, up to a factor.
+    root
+        `(phase, phase)` triangle T with T'T the inverse of their covariance, up to a factor.
 
     Returns
     -------
@@ -33,8 +33,7 @@ def nonnegative_amounts(amounts: FloatArray, curvature: FloatArray) -> FloatArra
     C. L. Lawson and R. J. Hanson, Solving Least Squares Problems (1974), chapter 23.
     """
     found = np.array(amounts)
-    triangle = np.linalg.cholesky(curvature).T
-    triangle = triangle / np.abs(triangle).max()
+    triangle = root.astype(np.float64) / np.abs(root).max()
     for voxel in np.flatnonzero((amounts < 0).any(axis=0)):
         found[:, voxel] = nnls(triangle, triangle @ amounts[:, voxel].astype(np.float64))[0]
     return found
@@ -55,7 +54,7 @@ def pin_negative(spectra: FloatArray, model: KernelModel, result: KernelResult) 
     n_phases = len(model.curvature)
     voxels = np.flatnonzero((result.coefficients[:n_phases] < 0).any(axis=0))
     free = result.coefficients[:n_phases, voxels]
-    amounts = nonnegative_amounts(free, model.curvature)
+    amounts = nonnegative_amounts(free, model.root)
     result.coefficients[:n_phases, voxels] = amounts
     result.coefficients[n_phases:, voxels] += model.follow @ (amounts - free)
     total = amounts.sum(axis=0)
