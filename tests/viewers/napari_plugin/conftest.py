@@ -1,17 +1,23 @@
 """Windows of napari in tests: real windows under a screen (`make test` brings one), real clicks, and nothing left over.
 
-| fixture | what it gives |
-|---|---|
-| `viewer` | a napari window of 1600 x 1000, shown |
-| `open_viewer` | a function that opens one, with the options of `napari.Viewer`; several may be open |
-| `session` | the viewer with the small result in it, as `open_session` shows it; the result is `small_result` |
-| `settle` | `settle(seconds=0.2)` lets Qt work; `settle.until(condition, seconds=20)` until something holds, else it fails |
-| `mouse` | `mouse.click(viewer)`, `mouse.click(viewer, (x, y), shift=True)`, `mouse.drag(viewer, (x, y), (x, y))`: on the canvas, in its pixels, (0, 0) at the top left, by default the middle; `mouse.press(button)` clicks a button of a widget |
-| `callbacks` | `before = callbacks(viewer)` ... `callbacks(viewer) == before`: all that listens to a viewer and its layers |
-| `shown_widget` | `shown_widget(viewer, Widget, name)` makes a widget, docks it and gives it back |
+viewer
+    a napari window of 1600 x 1000, shown
+open_viewer
+    a function that opens one, with the options of `napari.Viewer`; several may be open
+session
+    the viewer with the small result in it, as `open_session` shows it; the result is `small_result`
+settle
+    `settle(seconds=0.2)` lets Qt work; `settle.until(condition, seconds=20)` until something holds, else it fails
+mouse
+    `mouse.click(viewer)`, `mouse.click(viewer, (x, y), shift=True)`, `mouse.drag(viewer, (x, y), (x, y))`: on the
+    canvas, in its pixels, (0, 0) at the top left, by default the middle; `mouse.press(button)` clicks a button
+callbacks
+    `before = callbacks(viewer)` ... `callbacks(viewer) == before`: all that listens to a viewer and its layers
+shown_widget
+    `shown_widget(viewer, Widget, name)` makes a widget, docks it and gives it back
 
 After each test of a window every viewer is closed, and the test fails where a `QtViewer`, a widget of ours, a napari
-worker, a Python thread or a file handle of a worker is left. Keep no viewer in a global. A test of a widget that needs
+worker or a Python thread is left. Keep no viewer in a global. A test of a widget that needs
 no drawing still takes `viewer`: opening one costs 0.5 s after the first. Without a screen these tests are skipped; run
 them by hand with `xvfb-run -a -s "-screen 0 1920x1200x24" python -m pytest tests/viewers/napari_plugin`.
 """
@@ -148,12 +154,17 @@ def open_viewer(qapp, settle):
 def leftovers(threads):
     """What a test has left behind, in words."""
     QThreadPool.globalInstance().waitForDone(5000)
-    windows = [repr(viewer) for viewer in napari._qt.qt_viewer.QtViewer._instances]
+    windows = ["QtViewer"] * len(napari._qt.qt_viewer.QtViewer._instances)  # one without its window has no repr
     ours = [repr(widget) for widget in QApplication.allWidgets() if type(widget).__module__.startswith("xanesmap")]
     workers = [repr(worker) for worker in WorkerBase._worker_set]
     new = [thread for thread in threading.enumerate() if thread not in threads]
     running = [thread.name for thread in new if not thread.name.startswith(LASTING_THREADS)]
     return windows + ours + workers + running
+
+
+@pytest.fixture(name="leftovers")
+def function_leftovers():
+    return leftovers
 
 
 @pytest.fixture
