@@ -206,7 +206,7 @@ def _constrain(model, coefficients, plain, first, last):
     index, count = _find_negative(coefficients, n_phases, first, last)
     if count == 0:
         return
-    work = np.empty((3 * n_phases + 2, count), coefficients.dtype)
+    work = np.empty((3 * n_phases + 3, count), coefficients.dtype)
     for phase in range(n_phases):
         _gather(coefficients[phase][first:last], index, work[phase])
     _choose_active_set(model, work, n_phases)
@@ -242,28 +242,61 @@ def _find_negative(coefficients, n_phases, first, last):
 def _choose_active_set(model, work, n_phases):
     """Find the change of the amounts for the set that meets the Karush-Kuhn-Tucker conditions.
 
-    Rows of `work`: free amounts, change (the result), conditions, best and present violation. Rounding can leave
-    every set violating the conditions; the least violation is then as good, because where sets are nearly tied
-    their solutions nearly coincide.
+    Rows of `work`: free amounts, change (the result), conditions, best and present violation, number of the best set.
+    Rounding can leave every set violating the conditions; the least violation is then as good, because where sets are
+    nearly tied their solutions nearly coincide.
     """
-    best, violation = work[3 * n_phases], work[3 * n_phases + 1]
+    best, violation, chosen = work[3 * n_phases], work[3 * n_phases + 1], work[3 * n_phases + 2]
     best[:] = -np.inf
     for number in range(len(model.active_sets)):
-        violation[:] = 0
+        if n_phases == 3:
+            _violation_of_three(model.active_sets[number], work, violation)
+        else:
+            violation[:] = 0
+            for phase in range(n_phases):
+                _combine(model.active_sets[number, phase], work, work[2 * n_phases + phase])
+                _lower(violation, work[2 * n_phases + phase])
+        _keep_best(violation, work.dtype.type(number), best, chosen)
+    # The conditions of a set are formed again for its voxels: cheaper than carrying all changes along with the best.
+    for number in range(len(model.active_sets)):
         for phase in range(n_phases):
-            _combine(model.active_sets[number, phase], work, work[2 * n_phases + phase])
-            _lower(violation, work[2 * n_phases + phase])
-        for i in range(len(best)):
-            gain = violation[i] - best[i]
-            best[i] = max(best[i], violation[i])
-            violation[i] = gain
-        for phase in range(n_phases):
-            kept, condition = model.kept[number, phase], work[2 * n_phases + phase]
-            _replace_where_positive(work[n_phases + phase], violation, kept, condition, work[phase])
+            condition = work[2 * n_phases + phase]
+            _combine(model.active_sets[number, phase], work, condition)
+            kept, change = model.kept[number, phase], work[n_phases + phase]
+            _change_where_chosen(work.dtype.type(number), chosen, kept, condition, work[phase], change)
+
+
+@_compiled
+def _violation_of_three(matrix, work, violation):
+    """Fill in the lowest of three conditions in one pass over the voxels."""
+    free_a, free_b, free_c = work[0], work[1], work[2]
+    # numbers of their own: elements of an array might change with the results, as far as the compiler knows
+    aa, ab, ac = matrix[0, 0], matrix[0, 1], matrix[0, 2]
+    ba, bb, bc = matrix[1, 0], matrix[1, 1], matrix[1, 2]
+    ca, cb, cc = matrix[2, 0], matrix[2, 1], matrix[2, 2]
+    for i in range(len(violation)):
+        first = aa * free_a[i] + ab * free_b[i] + ac * free_c[i]
+        second = ba * free_a[i] + bb * free_b[i] + bc * free_c[i]
+        third = ca * free_a[i] + cb * free_b[i] + cc * free_c[i]
+        first = first if first < second else second
+        violation[i] = third if third < first else first
+
+
+@_compiled
+def _keep_best(violation, number, best, chosen):
+    for i in range(len(best)):
+        better = violation[i] > best[i]
+        best[i] = violation[i] if better else best[i]
+        chosen[i] = number if better else chosen[i]
 
 
 @_compiled
 def _combine(factors, rows, out):
+    if len(factors) == 3:
+        a, b, c, row_a, row_b, row_c = factors[0], factors[1], factors[2], rows[0], rows[1], rows[2]
+        for i in range(len(out)):
+            out[i] = a * row_a[i] + b * row_b[i] + c * row_c[i]
+        return
     first, row = factors[0], rows[0]
     for i in range(len(out)):
         out[i] = first * row[i]
@@ -273,11 +306,11 @@ def _combine(factors, rows, out):
 
 
 @_compiled
-def _replace_where_positive(change, gain, kept, condition, free):
+def _change_where_chosen(number, chosen, kept, condition, free, change):
     zero = change.dtype.type(0)
     for i in range(len(change)):
         new = kept * max(condition[i], zero) - free[i]
-        change[i] = new if gain[i] > zero else change[i]
+        change[i] = new if chosen[i] == number else change[i]
 
 
 @_compiled
