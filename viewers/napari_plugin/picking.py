@@ -40,7 +40,7 @@ def picked_voxel(viewer: ViewerModel, event: Any) -> Voxel | None:
         return None
     beyond = np.asarray(event.position) + np.asarray(event.view_direction)
     direction = np.asarray(phase.world_to_data(beyond), dtype=np.float64)[-3:] - start
-    return first_voxel(np.asarray(labels), start=start, direction=direction, kept=_kept(phase))
+    return first_voxel(labels, start=start, direction=direction, kept=_kept(phase))
 
 
 def _kept(layer: Layer) -> list[HalfSpace]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,12 @@ HalfSpace = tuple[ArrayLike, ArrayLike]
 """A point (z, y, x) of a plane and its normal; kept is the side that the normal points to."""
 
 
+_BLOCK_EDGE = 64
+"""Voxels of an array on disk are read in blocks of this edge, that of its chunks."""
+
+
 def first_voxel(
-    labels: NDArray[np.integer[Any]],
+    labels: Any,
     *,
     start: ArrayLike,
     direction: ArrayLike,
@@ -25,7 +29,8 @@ def first_voxel(
     Parameters
     ----------
     labels
-        (z, y, x), 0 where nothing is.
+        (z, y, x) array, 0 where nothing is. Of one on disk only the blocks are read that the line crosses before it
+        meets something.
     start
         (3,) any point of the line, in voxels; voxel centres are integers.
     direction
@@ -43,24 +48,41 @@ def first_voxel(
     The crossings of the line with the planes between voxels, as in Amanatides and Woo, Eurographics 87, 3 (1987),
     doi:10.2312/egtp.19871000; sorted at once instead of stepped through.
     """
+    for crossed in _blockwise(_crossed_voxels(labels.shape, start=start, direction=direction, kept=kept)):
+        low, high = crossed.min(axis=0), crossed.max(axis=0) + 1
+        block = np.asarray(labels[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))])
+        hits = np.flatnonzero(block[tuple((crossed - low).T)])
+        if hits.size:
+            z, y, x = map(int, crossed[hits[0]])
+            return z, y, x
+    return None
+
+
+def _crossed_voxels(
+    shape: tuple[int, ...], *, start: ArrayLike, direction: ArrayLike, kept: Sequence[HalfSpace]
+) -> NDArray[np.intp]:
+    """(voxel, 3) all that a line crosses, in its order."""
     origin, towards = np.asarray(start, dtype=np.float64), np.asarray(direction, dtype=np.float64)
     towards = towards / np.linalg.norm(towards)
-    corners = np.array(labels.shape) - 0.5
+    corners = np.array(shape) - 0.5
     walls = [(-0.5 * np.eye(3)[axis], np.eye(3)[axis]) for axis in range(3)]
     walls += [(corners * np.eye(3)[axis], -np.eye(3)[axis]) for axis in range(3)]
     near, far = _inside(origin, towards, [*walls, *kept])
     if not near < far:
-        return None
+        return np.zeros((0, 3), np.intp)
     cuts = np.concatenate([[near, far], *(_crossings(origin[i], towards[i], near, far) for i in range(3))])
     cuts.sort()
     middles = (cuts[1:] + cuts[:-1]) / 2  # one point in each voxel that is crossed
     voxels = np.rint(origin + middles[:, np.newaxis] * towards).astype(np.intp)
-    voxels = np.clip(voxels, 0, np.array(labels.shape) - 1)
-    hits = np.flatnonzero(labels[tuple(voxels.T)])
-    if not hits.size:
-        return None
-    z, y, x = map(int, voxels[hits[0]])
-    return z, y, x
+    inside: NDArray[np.intp] = np.clip(voxels, 0, np.array(shape) - 1)
+    return inside
+
+
+def _blockwise(voxels: NDArray[np.intp]) -> Iterator[NDArray[np.intp]]:
+    """Runs of voxels that lie in one block."""
+    if len(voxels):
+        borders = np.flatnonzero(np.diff(voxels // _BLOCK_EDGE, axis=0).any(axis=1)) + 1
+        yield from np.split(voxels, borders)
 
 
 def _inside(

@@ -3,57 +3,117 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
+from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.viewers.colours import formula_text, phase_colours
+from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, paint
 from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum
 
+CURVES = ("#e15759", "#4e9fd1", "#b07aa1", "#59a14f", "#f28e2b", "#76b7b2", "#9c755f", "#d37295")
+"""Colours of compared spectra, of middling lightness: they read on dark and on light."""
+NO_SPECTRA = "No attenuation was kept in this result, so there are no spectra.\nThe fractions are below."
+NOTHING_YET = "Click a voxel of the sample."
 
-def draw_spectra(figure: Figure, spectra: Sequence[ProbedSpectrum]) -> Axes:
-    """Draw measured points and fits, of a single spectrum its components, and the residuals below.
+_LABEL_PT, _TICK_PT = 9, 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnSpectrum:
+    """A spectrum, as it is shown."""
+
+    spectrum: ProbedSpectrum
+    colour: str
+    with_components: bool = False
+
+
+def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: FigureTheme = LIGHT) -> Axes | None:
+    """Draw measured points and fits, the components of one, and the residuals in a panel below.
 
     Parameters
     ----------
     figure
         The figure; what it held is removed.
-    spectra
+    shown
         Spectra to compare.
+    theme
+        Colours of background, frames and texts.
 
     Returns
     -------
-    Axes
-        The upper panel, over the photon energy in eV.
+    Axes or None
+        The upper panel, over the photon energy in eV; None where there is no spectrum to draw, which the figure says.
     """
     figure.clear()
+    drawn = [one for one in shown if one.spectrum.measured is not None]
+    if not drawn:
+        figure.text(0.5, 0.5, NO_SPECTRA if shown else NOTHING_YET, ha="center", va="center", color=theme.text)
+        paint(figure, theme)
+        return None
     panels: tuple[Axes, Axes] = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper, lower = panels
-    for number, spectrum in enumerate(spectra):
-        colour = f"C{number}" if len(spectra) > 1 else "black"
-        upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3, label=spectrum.name)
-        if spectrum.fit is not None and spectrum.residual is not None:
-            upper.plot(spectrum.energies_ev, spectrum.fit.curve, color=colour, lw=1)
-            lower.plot(spectrum.energies_ev, spectrum.residual, "o-", color=colour, ms=2, lw=0.8)
-    if len(spectra) == 1:
-        _components(upper, spectra[0])
-    upper.legend(frameon=False, fontsize=8)
-    upper.set_ylabel("µ (1/µm)")
-    lower.axhline(0, color="grey", lw=0.6)
-    lower.set(xlabel="photon energy (eV)", ylabel="residual")
+    for one in drawn:
+        _curves(upper, lower, one)
+    _dress(upper, lower, drawn[0].spectrum, theme)
+    paint(figure, theme)
     return upper
+
+
+def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum) -> None:
+    spectrum, colour, fit = shown.spectrum, shown.colour, shown.spectrum.fit
+    if spectrum.measured is None:
+        return
+    upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3.5, label=spectrum.name)
+    if fit is None or spectrum.residual is None:
+        return
+    upper.plot(spectrum.energies_ev, fit.curve, color=colour, lw=1.2, label=f"fit, R-factor {fit.r_factor:.1e}")
+    lower.plot(spectrum.energies_ev, spectrum.residual, "o-", color=colour, ms=2.5, lw=0.8)
+    if shown.with_components:
+        _components(upper, spectrum)
 
 
 def _components(axes: Axes, spectrum: ProbedSpectrum) -> None:
     if spectrum.fit is None:
         return
-    colours = [*phase_colours(spectrum.phases)[:-1], *[np.full(3, 0.6)] * len(spectrum.fit.columns)]
-    for name, part, colour in zip(spectrum.fit.columns, spectrum.fit.contributions, colours, strict=False):
-        axes.plot(spectrum.energies_ev, part, "--", color=tuple(colour), lw=1, label=formula_text(name))
+    n_phases = len(spectrum.phases)
+    for phase, colour in enumerate(phase_colours(spectrum.phases)[:-1]):
+        values, label = spectrum.fit.contributions[phase], formula_text(spectrum.phases[phase])
+        axes.plot(spectrum.energies_ev, values, "--", color=tuple(colour), lw=1.6, label=label)
+    if len(spectrum.fit.contributions) > n_phases:
+        background = spectrum.fit.contributions[n_phases:].sum(axis=0)
+        axes.plot(spectrum.energies_ev, background, ":", color="#8c8c8c", lw=1.6, label="background")
 
 
-def fraction_text(spectrum: ProbedSpectrum) -> str:
-    """Name and fractions with their standard deviations, a line each."""
-    parts = zip(spectrum.phases, spectrum.fractions, spectrum.sigma, strict=True)
-    return "\n".join([spectrum.name, *(f"{phase} {value:.3f} ± {sigma:.3f}" for phase, value, sigma in parts)])
+def _dress(upper: Axes, lower: Axes, spectrum: ProbedSpectrum, theme: FigureTheme) -> None:
+    """Titles with units, ticks and legend."""
+    per_length = spectrum.unit == PER_LENGTH
+    upper.set_ylabel("µ (1/µm)" if per_length else "optical depth", fontsize=_LABEL_PT)
+    lower.set_ylabel("residual\n(1/µm)" if per_length else "residual", fontsize=_LABEL_PT)
+    lower.set_xlabel("photon energy (eV)", fontsize=_LABEL_PT)
+    lower.axhline(0, color=theme.muted, lw=0.8)
+    if spectrum.fit is None:
+        lower.text(0.5, 0.5, "no fit: its curves were not stored", transform=lower.transAxes, ha="center", va="center")
+    lower.yaxis.set_major_locator(MaxNLocator(3))
+    for axes in (upper, lower):
+        axes.tick_params(labelsize=_TICK_PT)
+        axes.xaxis.set_major_locator(MaxNLocator(5))
+    upper.tick_params(labelbottom=False)
+    upper.margins(y=0.06)
+    upper.legend(frameon=False, fontsize=_TICK_PT, loc="best")
+
+
+def nearest_energy(energies_ev: np.ndarray, wanted_ev: float) -> int:
+    """Index of the energy nearest to one in eV."""
+    return int(np.abs(np.asarray(energies_ev) - wanted_ev).argmin())
+
+
+def fraction_text(value: float, sigma: float) -> str:
+    """A fraction with its standard deviation; a dash outside the sample."""
+    if not np.isfinite(value):
+        return "–"
+    return f"{value:.3f} ± {sigma:.3f}" if np.isfinite(sigma) else f"{value:.3f}"

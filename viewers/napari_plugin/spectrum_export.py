@@ -1,9 +1,9 @@
-"""Probed spectra written to files: a table of everything, or a reference that a refit takes."""
+"""Probed spectra written to files: tables of everything, or a reference that a refit takes."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,42 @@ def write_spectra(spectra: Sequence[ProbedSpectrum], path: str | Path) -> Path:
     Parameters
     ----------
     spectra
+        Spectra of one result. Those without attenuation are left out.
+    path
+        The file. Titles hold the unit of the attenuation.
+
+    Raises
+    ------
+    DataError
+        No spectrum was given, or the file cannot be written.
+    """
+    with_mu = [spectrum for spectrum in spectra if spectrum.measured is not None]
+    if not with_mu:
+        message = f"there is no spectrum to write to '{path}'; probe a voxel of a result with attenuation first."
+        raise DataError(message)
+    columns = {"energy (eV)": with_mu[0].energies_ev}
+    for number, spectrum in enumerate(with_mu, start=1):
+        columns |= _columns(spectrum, head=f"{number}: {spectrum.name}")
+    rows = zip(*columns.values(), strict=True)
+    return _write(path, [list(columns), *([f"{value:.9g}" for value in row] for row in rows)])
+
+
+def _columns(spectrum: ProbedSpectrum, *, head: str) -> dict[str, NDArray[np.float64]]:
+    columns = {} if spectrum.measured is None else {f"{head}, measured ({spectrum.unit})": spectrum.measured}
+    if spectrum.fit is not None and spectrum.residual is not None:
+        columns[f"{head}, fit ({spectrum.unit})"] = spectrum.fit.curve
+        columns[f"{head}, residual ({spectrum.unit})"] = spectrum.residual
+        for name, part in zip(spectrum.fit.columns, spectrum.fit.contributions, strict=True):
+            columns[f"{head}, {name} ({spectrum.unit})"] = part
+    return columns
+
+
+def write_fractions(spectra: Sequence[ProbedSpectrum], path: str | Path) -> Path:
+    """Write the fractions of probed places to a CSV file, a row for each.
+
+    Parameters
+    ----------
+    spectra
         Spectra of one result.
     path
         The file.
@@ -29,19 +65,17 @@ def write_spectra(spectra: Sequence[ProbedSpectrum], path: str | Path) -> Path:
         No spectrum was given, or the file cannot be written.
     """
     if not spectra:
-        message = f"there is no spectrum to write to '{path}'; probe a voxel first."
+        message = f"there is nothing to write to '{path}'; probe a voxel first."
         raise DataError(message)
-    columns = {"energy (eV)": spectra[0].energies_ev}
-    for number, spectrum in enumerate(spectra, start=1):
-        head = f"{number}: {spectrum.name}"
-        columns[f"{head} measured (1/um)"] = spectrum.measured
-        if spectrum.fit is not None and spectrum.residual is not None:
-            columns[f"{head} fit (1/um)"] = spectrum.fit.curve
-            columns[f"{head} residual (1/um)"] = spectrum.residual
-            for name, part in zip(spectrum.fit.columns, spectrum.fit.contributions, strict=True):
-                columns[f"{head} {name} (1/um)"] = part
-    rows = zip(*columns.values(), strict=True)
-    return _write(path, [list(columns), *[[f"{value:.9g}" for value in row] for row in rows]])
+    titles = [title for phase in spectra[0].phases for title in (f"fraction {phase} (1)", f"sigma {phase} (1)")]
+    header = ["name", "voxels", "z (voxel)", "y (voxel)", "x (voxel)", *titles]
+    return _write(path, [header, *map(_fractions_row, spectra)])
+
+
+def _fractions_row(spectrum: ProbedSpectrum) -> list[str]:
+    pairs = zip(spectrum.fractions, spectrum.sigma, strict=True)
+    numbers = [*spectrum.centre, *(value for pair in pairs for value in pair)]
+    return [spectrum.name, str(spectrum.n_voxels), *(f"{number:.6g}" for number in numbers)]
 
 
 def write_reference(spectrum: ProbedSpectrum, path: str | Path) -> Path:
@@ -60,22 +94,25 @@ def write_reference(spectrum: ProbedSpectrum, path: str | Path) -> Path:
     Raises
     ------
     DataError
-        The file cannot be written.
+        The result kept no attenuation, or the file cannot be written.
     """
-    pairs = zip(spectrum.energies_ev, _unit_step(spectrum), strict=True)
-    rows = [[f"{energy:.9g}", f"{value:.9g}"] for energy, value in pairs]
+    if spectrum.measured is None:
+        message = f"'{spectrum.name}' has no spectrum to write to '{path}': the result was made without attenuation."
+        raise DataError(message)
+    values = _unit_step(spectrum, spectrum.measured)
+    rows = [[f"{energy:.9g}", f"{value:.9g}"] for energy, value in zip(spectrum.energies_ev, values, strict=True)]
     return _write(path, [["# energy_ev", "absorption"], *rows])
 
 
-def _unit_step(spectrum: ProbedSpectrum) -> NDArray[np.float64]:
+def _unit_step(spectrum: ProbedSpectrum, measured: NDArray[np.float64]) -> NDArray[np.float64]:
     if spectrum.fit is None:
-        return spectrum.measured
+        return measured
     background = spectrum.fit.contributions[len(spectrum.phases) :].sum(axis=0)
-    scaled: NDArray[np.float64] = (spectrum.measured - background) / spectrum.fit.amount
+    scaled: NDArray[np.float64] = (measured - background) / spectrum.fit.amount
     return scaled
 
 
-def _write(path: str | Path, rows: Sequence[Sequence[str]]) -> Path:
+def _write(path: str | Path, rows: Iterable[Sequence[str]]) -> Path:
     path = Path(path)
     try:
         with path.open("w", encoding="utf-8", newline="") as file:

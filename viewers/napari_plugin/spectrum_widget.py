@@ -1,4 +1,4 @@
-"""Dock widget of the spectrum probe: click a voxel, hold shift to compare several."""
+"""Dock widget of the spectrum probe: spectra of voxels clicked, of regions drawn and of labels."""
 
 from __future__ import annotations
 
@@ -7,47 +7,123 @@ from typing import Any
 
 import napari
 import numpy as np
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.progress import Progress
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.viewers.napari_plugin.chosen_label import chosen_label
+from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.picking import picked_voxel
+from xanesmap.viewers.napari_plugin.probe_layers import ProbeLayers, Tool
+from xanesmap.viewers.napari_plugin.probed_region import outlined_region
 from xanesmap.viewers.napari_plugin.session import shown_result
 from xanesmap.viewers.napari_plugin.sight_line import Voxel
-from xanesmap.viewers.napari_plugin.spectrum_drawing import draw_spectra, fraction_text
-from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum, probe_voxel
+from xanesmap.viewers.napari_plugin.spectrum_export import write_fractions, write_reference, write_spectra
+from xanesmap.viewers.napari_plugin.spectrum_list import Listing, as_drawn, changed, with_probed, without
+from xanesmap.viewers.napari_plugin.spectrum_plot import SpectrumPlot
+from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum, probe_region, probe_voxel
+from xanesmap.viewers.napari_plugin.spectrum_table import SpectrumTable
+from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
+
+HINT = "Click a voxel; hold Shift to compare. Or draw a region, or take a label. Ticked spectra stay."
+NO_RESULT = "No result of xanesmap is open: open a folder ending in .zarr (File, Open Folder)."
+NO_ATTENUATION = "This result was made without its attenuation (keep_mu), so it has fractions but no spectra."
 
 _CLICK_PX = 4
 """A mouse that moved further between press and release has dragged."""
+_ALL = 0
+"""Of the box with the number of slices: all of them."""
+_TOOLS: dict[Tool, str] = {
+    "box": "Drag a rectangle in the slice shown.",
+    "lasso": "Draw a line around a region, mouse button held.",
+    "polygon": "Click the corners of a region; double-click the last one.",
+}
 
 
-class SpectrumWidget(QWidget):
-    """Spectra of the voxels clicked, with their fits; a line marks the energy of the slider."""
+class SpectrumWidget(DockedWidget):
+    """Spectra with their fits; a line marks the energy of the slider."""
 
     def __init__(self, viewer: napari.Viewer) -> None:
-        super().__init__()
-        self.viewer = viewer
-        self.spectra: list[ProbedSpectrum] = []
+        super().__init__(viewer)
         self.picked: Voxel | None = None
-        self.text = QLabel("Click a voxel. Hold Shift to compare several.")
+        self.listing: Listing = ()
+        self._outline: tuple[NDArray[np.float64], Tool] | None = None
+        self._compare = False
+        self.plot, self.table, self.work = SpectrumPlot(viewer), SpectrumTable(), ThreadedWork(self)
+        self.layers = ProbeLayers(viewer, self._probe_outline)
+        self._arrange()
+        self._connect()
+        self.say(NO_RESULT if shown_result(viewer) is None else HINT)
+
+    @property
+    def spectra(self) -> list[ProbedSpectrum]:
+        """Spectra shown."""
+        return [one.spectrum for one in self.listing]
+
+    def _arrange(self) -> None:
+        self.text, self.bar = QLabel(), QProgressBar()
         self.text.setWordWrap(True)
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4, 4.5), facecolor="white", layout="constrained"))
+        self.bar.setVisible(False)
+        self.tools = {tool: _button(tool.capitalize(), hint) for tool, hint in _TOOLS.items()}
+        self.of_label = _button("Label", "The selected label of the layer phase or particle, in all slices.")
+        self.slices = QSpinBox()
+        self.slices.setRange(_ALL, 9999)
+        self.slices.setValue(1)
+        self.slices.setSpecialValueText("all")
+        self.slices.setToolTip("Slices through which a drawn region goes, centred on the one shown; 0 for all.")
+        self.remove_one = _button("Remove", "Take the selected spectrum out of the list.")
+        self.remove_all = _button("Clear", "Take all spectra out of the list.")
+        self.save = _button("Save table…", "Spectra, fits and residuals as CSV; fractions in a second file beside it.")
+        self.save_reference = _button("Save reference…", "The selected spectrum as reference for 'xanesmap fit'.")
         layout = QVBoxLayout(self)
-        layout.addWidget(self.canvas, 1)
+        layout.addLayout(_row(*self.tools.values(), self.of_label, QLabel("Slices"), self.slices))
+        layout.addWidget(self.plot, 3)
+        layout.addWidget(self.table, 1)
+        layout.addLayout(_row(self.remove_one, self.remove_all, self.save, self.save_reference))
+        layout.addWidget(self.bar)
         layout.addWidget(self.text)
-        self.setMinimumWidth(380)
-        self._line: Any = None
-        viewer.mouse_drag_callbacks.append(self._on_mouse)
-        viewer.dims.events.current_step.connect(self._mark_energy)
+        self.table.setMinimumHeight(110)
+        self.setMinimumWidth(400)
+
+    def _connect(self) -> None:
+        for tool, button in self.tools.items():
+            button.clicked.connect(lambda _=False, tool=tool: self.draw_region(tool))
+        pairs = (
+            (self.of_label, self.show_label),
+            (self.remove_one, self._remove_chosen),
+            (self.remove_all, self._remove_all),
+            (self.save, self._ask_for_table),
+            (self.save_reference, self._ask_for_reference),
+        )
+        for button, action in pairs:
+            button.clicked.connect(lambda _=False, action=action: action())
+        self.slices.valueChanged.connect(self._probe_again)
+        self.table.chosen.connect(self._draw)
+        self.table.changed.connect(self._change)
+        self.work.done.connect(self._add)
+        self.work.failed.connect(self.say)
+        self.work.progressed.connect(self._tell_progress)
+        self.work.busy.connect(lambda busy: None if busy else self.bar.setVisible(False))
+        self.at_the_end(self.layers.remove)
+        self.at_the_end(self.work.end)
+        self.listen_to_mouse(self._on_mouse)
+        self.listen(self.viewer.dims.events.current_step, self.plot.mark_energy)
+        self.listen(self.viewer.events.theme, self.plot.repaint_theme)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence below the spectra."""
+        self.text.setText(sentence)
 
     def _on_mouse(self, viewer: napari.Viewer, event: Any) -> Iterator[None]:
+        active = viewer.layers.selection.active
+        is_drawing = str(getattr(active, "mode", "pan_zoom")) != "pan_zoom"
         start = np.array(event.pos)
         yield
         while event.type == "mouse_move":
             yield
-        if event.button != 1 or np.abs(np.array(event.pos) - start).max() > _CLICK_PX:
+        if is_drawing or event.button != 1 or np.abs(np.array(event.pos) - start).max() > _CLICK_PX:
             return
         voxel = picked_voxel(viewer, event)
         if voxel is not None:
@@ -55,26 +131,132 @@ class SpectrumWidget(QWidget):
 
     def show_voxel(self, voxel: Voxel, *, compare: bool = False) -> None:
         """Show the spectrum of a voxel, alone or beside those shown."""
+        self.picked = voxel
+        self._forget_outline()
+        self._probe(lambda result, progress: probe_voxel(result, *voxel), compare=compare)
+
+    def draw_region(self, tool: Tool) -> None:
+        """Let the user draw a region in the slice shown."""
+        self.say(_TOOLS[tool] if self.layers.draw(tool) else NO_RESULT)
+
+    def show_label(self) -> None:
+        """Show the mean spectrum of the selected label."""
         result = shown_result(self.viewer)
         if result is None:
+            self.say(NO_RESULT)
             return
         try:
-            probed = probe_voxel(result, *voxel)
+            region = chosen_label(self.viewer, result)
         except DataError as error:
-            self.text.setText(str(error))
+            self.say(str(error))
             return
-        self.picked = voxel
-        self.spectra = [*self.spectra, probed] if compare else [probed]
-        self.text.setText("\n".join(map(fraction_text, self.spectra)))
-        axes = draw_spectra(self.canvas.figure, self.spectra)
-        self._line = axes.axvline(self.spectra[0].energies_ev[0], color="C3", lw=0.8)
-        self._mark_energy()
+        self._forget_outline()
+        self._probe(lambda result, progress: probe_region(result, region, progress=progress))
 
-    def _mark_energy(self, event: Any = None) -> None:
-        del event
-        if self._line is None:
+    def _probe_outline(self, outline: NDArray[np.float64], tool: Tool, *, compare: bool = False) -> None:
+        self._outline = outline, tool
+        slices = self.slices.value() or None
+
+        def probe(result: PhaseMap, progress: Progress) -> ProbedSpectrum:
+            region = outlined_region(outline, shape=result.shape, slices=slices, kind=tool)
+            return probe_region(result, region, progress=progress)
+
+        self._probe(probe, compare=compare)
+
+    def _probe_again(self) -> None:
+        """The region drawn last, through another number of slices."""
+        if self._outline is not None:
+            self._probe_outline(*self._outline)
+
+    def _forget_outline(self) -> None:
+        self._outline = None
+        self.layers.clear_outline()
+
+    def _probe(self, probe: Callable[[PhaseMap, Progress], ProbedSpectrum], *, compare: bool = False) -> None:
+        result = shown_result(self.viewer)
+        if result is None:
+            self.say(NO_RESULT)
             return
-        energies = self.spectra[0].energies_ev
-        energy = energies[min(self.viewer.dims.current_step[0], energies.size - 1)]
-        self._line.set_xdata([energy, energy])
-        self.canvas.draw_idle()
+        self._compare = compare
+        self.work.start(lambda progress: probe(result, progress))
+
+    def _tell_progress(self, stage: str, done: int, total: int) -> None:
+        self.bar.setVisible(total > 1)
+        self.bar.setFormat(f"{stage}: %p %")
+        self.bar.setRange(0, max(total, 1))
+        self.bar.setValue(done)
+
+    def _add(self, spectrum: ProbedSpectrum) -> None:
+        self.say(HINT if spectrum.measured is not None else NO_ATTENUATION)
+        self._take(with_probed(self.listing, spectrum, compare=self._compare))
+        self.table.selectRow(len(self.listing) - 1)
+
+    def _take(self, listing: Listing) -> None:
+        """Show other spectra."""
+        self.listing = listing
+        self.table.show_listing(listing)
+        self.layers.mark(listing)
+        self._draw()
+
+    def _change(self, row: int, is_pinned: bool, name: str) -> None:
+        self._take(changed(self.listing, row, is_pinned=is_pinned, name=name))
+
+    def _draw(self) -> None:
+        self.plot.show_spectra(as_drawn(self.listing, chosen=self.table.chosen_row))
+
+    def _remove_chosen(self) -> None:
+        row = self.table.chosen_row
+        if row is not None:
+            self._take(without(self.listing, row))
+
+    def _remove_all(self) -> None:
+        self._forget_outline()
+        self._take(())
+
+    def _ask_for_table(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save spectra", "spectra.csv", "Tables (*.csv)")
+        if path:
+            self.save_table(path)
+
+    def save_table(self, path: str) -> None:
+        """Write all spectra, and their fractions into a second file."""
+        beside = f"{path.removesuffix('.csv')}_fractions.csv"
+        try:
+            written = [write_fractions(self.spectra, beside)]
+            if any(spectrum.measured is not None for spectrum in self.spectra):
+                written.append(write_spectra(self.spectra, path))
+        except DataError as error:
+            self.say(str(error))
+            return
+        self.say(f"Saved {' and '.join(str(file) for file in reversed(written))}.")
+
+    def _ask_for_reference(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(self, "Save reference", "reference.csv", "Tables (*.csv)")
+        if path:
+            self.save_as_reference(path)
+
+    def save_as_reference(self, path: str) -> None:
+        """Write the selected spectrum, or the last one, as a reference."""
+        if not self.listing:
+            self.say(HINT)
+            return
+        chosen = self.table.chosen_row
+        try:
+            file = write_reference(self.spectra[-1 if chosen is None else chosen], path)
+        except DataError as error:
+            self.say(str(error))
+            return
+        self.say(f"Saved {file}. Use it with: xanesmap fit RESULT --reference NAME={file} --energy-offset 0")
+
+
+def _button(text: str, hint: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setToolTip(hint)
+    return button
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row

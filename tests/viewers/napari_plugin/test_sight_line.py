@@ -58,3 +58,26 @@ def test_nothing_is_met_beyond_a_clipping_plane():
 @pytest.mark.parametrize("direction", [(1, 0, 0), (1, 2, -3)])
 def test_an_empty_volume_has_no_voxel_to_meet(direction):
     assert first_voxel(np.zeros(SHAPE, np.uint8), start=(3, 3, 3), direction=direction) is None
+
+
+class OnDisk:
+    """An array that counts the voxels read of it."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.n_read = values, values.shape, 0
+
+    def __getitem__(self, key):
+        part = self.values[key]
+        self.n_read += part.size
+        return part
+
+
+def test_of_a_volume_on_disk_little_is_read_and_the_same_found():
+    values = np.zeros((200, 180, 160), np.uint8)
+    values[40:160, 30:150, 20:140] = 1
+    for _, point, direction in rays(50, seed=2):
+        start = np.array(values.shape) / 2 + 3 * point
+        stored = OnDisk(values)
+        found = first_voxel(stored, start=start, direction=direction)
+        assert found == first_voxel(values, start=start, direction=direction)
+        assert stored.n_read < 0.25 * values.size

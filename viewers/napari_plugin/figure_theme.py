@@ -1,0 +1,71 @@
+"""Figures in the colours of napari's theme."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FigureTheme:
+    """Colours of a figure, as Matplotlib takes them."""
+
+    background: str
+    text: str
+    muted: str
+    """Of lines that are no data."""
+
+    @property
+    def is_dark(self) -> bool:
+        """Whether the background is darker than the text."""
+        return _lightness(self.background) < _lightness(self.text)
+
+
+LIGHT = FigureTheme(background="#ffffff", text="#000000", muted="#8c8c8c")
+"""Of figures outside napari."""
+
+
+def _lightness(colour: str) -> int:
+    return sum(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def theme_of(viewer: Any) -> FigureTheme:
+    """Colours of a viewer's theme.
+
+    Parameters
+    ----------
+    viewer
+        A napari viewer.
+    """
+    from napari.utils.theme import get_theme
+
+    theme = get_theme(viewer.theme)
+    background, text, muted = (
+        "#{:02x}{:02x}{:02x}".format(*colour.as_rgb_tuple()[:3])
+        for colour in (theme.background, theme.text, theme.highlight)
+    )
+    return FigureTheme(background=background, text=text, muted=muted)
+
+
+def paint(figure: Figure, theme: FigureTheme) -> None:
+    """Give background, frames, ticks and texts of a figure the colours of a theme; data keep theirs."""
+    figure.set_facecolor(theme.background)
+    for axes in figure.axes:
+        _paint_axes(axes, theme)
+
+
+def _paint_axes(axes: Axes, theme: FigureTheme) -> None:
+    axes.set_facecolor(theme.background)
+    axes.tick_params(colors=theme.text, which="both")
+    for text in (axes.title, axes.xaxis.label, axes.yaxis.label, *axes.texts):
+        text.set_color(theme.text)
+    for spine in axes.spines.values():
+        spine.set_color(theme.muted)
+    legend = axes.get_legend()
+    for text in () if legend is None else legend.get_texts():
+        text.set_color(theme.text)
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.get_offset_text().set_color(theme.text)

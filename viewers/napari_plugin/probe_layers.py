@@ -1,0 +1,107 @@
+"""Layers that the spectrum probe adds to a viewer: outlines being drawn, and marks of the places probed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import napari
+import numpy as np
+from napari.layers import Layer
+from numpy.typing import NDArray
+
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.session import layer_of_kind
+from xanesmap.viewers.napari_plugin.spectrum_list import Listed
+
+Tool = Literal["box", "lasso", "polygon"]
+OUTLINES, MARKS = "probe outline", "probed"
+
+_MODES = {"box": "add_rectangle", "lasso": "add_polygon_lasso", "polygon": "add_polygon"}
+_MARK_PX = (10, 18)  # least and largest on the screen
+
+
+class ProbeLayers:
+    """The two layers, made when they are needed and taken away at the end.
+
+    Parameters
+    ----------
+    viewer
+        The viewer.
+    outlined
+        Called with the (corner, 3) outline in voxels, z, y, x, and the tool, when one was drawn.
+    """
+
+    def __init__(self, viewer: napari.Viewer, outlined: Callable[[NDArray[np.float64], Tool], None]) -> None:
+        self.viewer = viewer
+        self._outlined = outlined
+        self._outlines: Layer | None = None
+        self._marks: Layer | None = None
+        self._tool: Tool = "box"
+        self._before: Layer | None = None
+
+    def draw(self, tool: Tool) -> bool:
+        """Let the user draw an outline in the slice shown; False where there is no result to draw on."""
+        phase = layer_of_kind(self.viewer, PHASE)
+        if phase is None:
+            return False
+        self.viewer.dims.ndisplay = 2
+        self._tool, self._before = tool, self.viewer.layers.selection.active
+        if self._before is self._outlines:
+            self._before = phase
+        if self._outlines is None or self._outlines not in self.viewer.layers:
+            self._outlines = self.viewer.add_shapes(
+                ndim=3, name=OUTLINES, face_color="#ffffff18", edge_color="#ff5050", edge_width=0.5, **_placed(phase)
+            )
+            self._outlines.events.data.connect(self._take)
+        self.viewer.layers.selection.active = self._outlines
+        self._outlines.mode = _MODES[tool]
+        return True
+
+    def _take(self, event: Any) -> None:
+        layer = self._outlines
+        if layer is None or str(getattr(event, "action", "")) != "added" or not layer.data:
+            return
+        outline = np.asarray(layer.data[-1], dtype=np.float64)
+        layer.mode = "pan_zoom"
+        if self._before is not None and self._before in self.viewer.layers:
+            self.viewer.layers.selection.active = self._before
+        self._outlined(outline, self._tool)
+
+    def clear_outline(self) -> None:
+        """Take away what was drawn."""
+        if self._outlines is not None and self._outlines in self.viewer.layers and self._outlines.data:
+            with self._outlines.events.data.blocker(self._take):
+                self._outlines.data = []
+
+    def mark(self, shown: Sequence[Listed]) -> None:
+        """Mark where spectra were probed, in their colours."""
+        phase = layer_of_kind(self.viewer, PHASE)
+        if phase is None:
+            return
+        if self._marks is None or self._marks not in self.viewer.layers:
+            active = self.viewer.layers.selection.active
+            self._marks = self.viewer.add_points(
+                ndim=3,
+                name=MARKS,
+                symbol="ring",
+                canvas_size_limits=_MARK_PX,
+                **_placed(phase),
+            )
+            self.viewer.layers.selection.active = active
+        self._marks.data = np.array([one.spectrum.centre for one in shown]).reshape(-1, 3)
+        if shown:
+            self._marks.face_color = self._marks.border_color = [one.colour for one in shown]
+            self._marks.selected_data = set()
+
+    def remove(self) -> None:
+        """Take both layers away."""
+        for layer in (self._outlines, self._marks):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self._outlines = self._marks = None
+
+
+def _placed(phase: Layer) -> dict[str, Any]:
+    """Scale, axes and units of the labels."""
+    return {name: getattr(phase, name) for name in ("scale", "translate", "axis_labels", "units")}

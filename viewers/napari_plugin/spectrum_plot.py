@@ -1,0 +1,82 @@
+"""Plot of spectra with a line at the energy of the slider; a click or a drag in it moves the slider."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import napari
+import numpy as np
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
+from xanesmap.viewers.napari_plugin.figure_theme import theme_of
+from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, nearest_energy
+
+_LEFT = 1
+
+
+class SpectrumPlot(QWidget):
+    """Curves in the colours of napari's theme.
+
+    Parameters
+    ----------
+    viewer
+        The viewer whose slider the line shows.
+    """
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.lines: list[Any] = []
+        self._shown: Sequence[DrawnSpectrum] = ()
+        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
+        self.canvas = canvas_of(Figure(layout="constrained"))
+        self.canvas.setMinimumSize(340, 260)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.canvas)
+        for name in ("button_press_event", "motion_notify_event"):
+            self.canvas.mpl_connect(name, self._on_mouse)
+        self.show_spectra(())
+
+    def show_spectra(self, shown: Sequence[DrawnSpectrum]) -> None:
+        """Draw spectra."""
+        self._shown = shown
+        theme = theme_of(self.viewer)
+        draw_spectra(self.canvas.figure, shown, theme=theme)
+        self.lines = [axes.axvline(0, color=theme.text, lw=1, alpha=0.7) for axes in self.canvas.figure.axes]
+        for axes, line in zip(self.canvas.figure.axes, self.lines, strict=True):
+            line.set_visible(False)
+            axes.autoscale(enable=False)
+        self.mark_energy()
+        self.canvas.draw_idle()
+
+    def repaint_theme(self, event: Any = None) -> None:
+        """Draw again in the theme of the viewer."""
+        del event
+        self.show_spectra(self._shown)
+
+    def mark_energy(self, event: Any = None) -> None:
+        """Put the line where the slider is."""
+        del event
+        step = energy_step(self.viewer)
+        energies = self.energies_ev
+        if energies is None or step is None:
+            return
+        for line in self.lines:
+            line.set_xdata([energies[min(step, energies.size - 1)]] * 2)
+            line.set_visible(True)
+        self.canvas.draw_idle()
+
+    @property
+    def energies_ev(self) -> np.ndarray | None:
+        """(energy,) of what is shown; None where there are no spectra."""
+        return self._shown[0].spectrum.energies_ev if self._shown and self.lines else None
+
+    def _on_mouse(self, event: Any) -> None:
+        held = event.button == _LEFT if event.name == "button_press_event" else _LEFT in (event.buttons or ())
+        if held and event.xdata is not None and self.energies_ev is not None:
+            show_energy(self.viewer, nearest_energy(self.energies_ev, event.xdata))
