@@ -292,6 +292,11 @@ def _keep_best(violation, number, best, chosen):
 
 @_compiled
 def _combine(factors, rows, out):
+    if len(factors) == 2:
+        a, b, row_a, row_b = factors[0], factors[1], rows[0], rows[1]
+        for i in range(len(out)):
+            out[i] = a * row_a[i] + b * row_b[i]
+        return
     if len(factors) == 3:
         a, b, c, row_a, row_b, row_c = factors[0], factors[1], factors[2], rows[0], rows[1], rows[2]
         for i in range(len(out)):
