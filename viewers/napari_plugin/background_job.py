@@ -40,8 +40,7 @@ class BackgroundJob(QObject):
         self._last_resort.setSingleShot(True)
         self._last_resort.timeout.connect(self._process.kill)
 
-    @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether a process is at work."""
         return bool(self._process.state() != QProcess.ProcessState.NotRunning)
 
@@ -69,7 +68,7 @@ class BackgroundJob(QObject):
 
     def stop(self) -> None:
         """Stop the run as Ctrl-C does; one that does not end by itself is killed."""
-        if not self.running:
+        if not self.is_running():
             return
         self._stopping = True
         self._process.closeWriteChannel()
@@ -78,7 +77,7 @@ class BackgroundJob(QObject):
     def stop_and_wait(self) -> None:
         """Stop the run, and return once its process is gone."""
         self.stop()
-        if self.running and not self._process.waitForFinished(GRACE_MS):
+        if self.is_running() and not self._process.waitForFinished(GRACE_MS):
             self._process.kill()
             self._process.waitForFinished(GRACE_MS)
 

@@ -94,8 +94,8 @@ def progress_text(state: JobState, *, now_s: float) -> str:
 
 
 def seconds_left(state: JobState, *, now_s: float) -> float | None:
-    """Seconds until the stage is done, were its steps alike; None where nothing is done yet."""
-    if not 0 < state.done <= state.total:
+    """Seconds until the stage is done, were its steps alike; None where nothing is done yet, or all is."""
+    if not 0 < state.done < state.total:
         return None
     return (now_s - state.stage_began_s) / state.done * (state.total - state.done)
 

@@ -31,6 +31,8 @@ class Setting:
     choices: tuple[str, ...]
     """What can be chosen; of a text what is offered."""
     default: str | bool
+    unset: str
+    """What holds where nothing is given."""
     explanation: str
 
 
@@ -57,7 +59,7 @@ _SHOWN: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             ("spectra.bad_energies", "Bad energies", "--bad-energies"),
             ("phasemap.pure_threshold", "Threshold of a phase", "--threshold"),
         ),
-        "What the files do not say": (
+        "Metadata": (
             ("reconstruct.energies_ev", "Energies, eV", "--energies-ev"),
             ("reconstruct.angles_deg", "Angles, degrees", "--angles-deg"),
             ("reconstruct.pixel_size_nm", "Pixel size, nm", "--pixel-size-nm"),
@@ -71,6 +73,17 @@ _SHOWN: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
             ("keep_mu", "Keep the attenuation", "--keep-mu"),
             ("overwrite", "Replace an earlier result", "--overwrite"),
         ),
+    }
+)
+_UNSET: Mapping[str, str] = MappingProxyType(
+    {
+        "reconstruct.centre_px": "found for each energy",
+        "reconstruct.energies_ev": "as in the files",
+        "reconstruct.angles_deg": "as in the files",
+        "reconstruct.pixel_size_nm": "as in the files",
+        "reconstruct.camera_binning": "as in the files",
+        "memory": "half of what is free",
+        "threads": "all cores",
     }
 )
 _OFFERED = MappingProxyType({"spectra.energy_offset_ev": ("fit", "fit-drift", "0"), "memory": ("", "4GB", "16GB")})
@@ -99,6 +112,7 @@ def _setting(key: str, label: str, flag: str) -> Setting:
         kind=kind,
         choices=choices,
         default=default if isinstance(default, bool) else str(default),
+        unset=_UNSET.get(key, "none"),
         explanation=" ".join((described.description or "").replace("`", "").split()),
     )
 
@@ -146,9 +160,8 @@ def settings_of(form: FilledForm) -> dict[str, Any]:
         values["out"] = form.out
     for key, value in _flat(form.further).items():
         _put(values, key, value)
-    for key, text in form.changed.items():
-        number_list = key in _LISTS and isinstance(text, str)
-        _put(values, key, list(numbers_from(text, option=_label(key))) if number_list else text)
+    for key, value in form.changed.items():
+        _put(values, key, list(numbers_from(str(value), option=_label(key))) if key in _LISTS else value)
     if form.references:
         values.setdefault("spectra", {})["references"] = dict(form.references)
     return values

@@ -24,6 +24,8 @@ def test_the_time_left_counts_from_the_begin_of_the_stage():
     assert seconds_left(state, now_s=116) == pytest.approx(2)
     assert progress_text(state, now_s=116) == "Align 3 of 4: 16 s so far, 2 s left of this stage"
     assert state.share == 0.75
+    state = told(state, now_s=118, kind="progress", stage="Align", done=4, total=4)
+    assert progress_text(state, now_s=118) == "Align 4 of 4: 18 s so far"
 
 
 def test_a_new_stage_begins_its_own_clock():

@@ -1,0 +1,211 @@
+"""The main job from the window, with real clicks and a real helper process."""
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from xanesmap.phasemap.config import make_config, read_config_file
+from xanesmap.viewers.napari_plugin import map_phases_widget
+from xanesmap.viewers.napari_plugin.map_phases_widget import MapPhasesWidget
+from xanesmap.viewers.napari_plugin.session import layer_of_kind, shown_result
+
+SHORT = {"align.method": "none", "threads": "1"}
+
+
+@pytest.fixture
+def widget(viewer, shown_widget, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return shown_widget(viewer, MapPhasesWidget, "map phases")
+
+
+@pytest.fixture
+def at_work(widget, small_scan, tmp_path, mouse, settle):
+    """A run that has begun: its process."""
+    widget.scan.show_paths((str(small_scan.folder),))
+    widget.out.show_paths((str(tmp_path / "map.zarr"),))
+    widget.settings.fill(SHORT)
+    mouse.press(widget.start)
+    settle.until(lambda: widget.job.process_id)
+    process = psutil.Process(widget.job.process_id)
+    settle.until(lambda: widget.job.state.total)
+    return process
+
+
+def gone(process):
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def drop(line, *paths):
+    """Drop files on a widget as a file manager does."""
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    held = (Qt.DropAction.CopyAction, mime, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(QPointF(5, 5).toPoint(), *held)
+    QApplication.sendEvent(line, enter)
+    assert enter.isAccepted()
+    QApplication.sendEvent(line, QDropEvent(QPointF(5, 5), *held))
+
+
+def test_a_dropped_scan_is_told_as_info_tells_it(widget, small_scan, command, settle, mouse):
+    drop(widget.scan, small_scan.folder)
+    settle.until(lambda: "Verdict" in widget.inspection.text.text())
+    told = command("info", small_scan.folder).out
+    for line in told.splitlines():
+        if line.startswith(("Energies", "Angles", "Photons", "Verdict")):
+            assert line[10:] in widget.inspection.text.text()
+    mouse.press(widget.inspection.more)
+    assert widget.inspection.table.isVisible()
+    assert widget.inspection.table.rowCount() == len(small_scan.files)
+    assert widget.inspection.table.item(0, 0).text() == Path(small_scan.files[0]).name
+
+
+def test_files_that_are_no_scan_are_told_in_the_words_of_the_command_line(widget, refused, settle, tmp_path):
+    widget.scan.show_paths((str(tmp_path / "nothing"),))
+    settle.until(lambda: "Error" in widget.inspection.text.text())
+    sentence = refused("info", tmp_path / "nothing").strip()
+    assert sentence.replace("'", "&#x27;") in widget.inspection.text.text() or sentence in widget.inspection.text.text()
+
+
+def test_a_run_shows_its_progress_and_opens_its_result(at_work, widget, viewer, settle, tmp_path):
+    assert widget.bar.isVisible()
+    assert not widget.start.isEnabled()
+    assert " of " in widget.status.text()
+    settle.until(lambda: not widget.job.is_running(), 120)
+    settle()
+    assert widget.status.text().startswith(f"Result: {tmp_path / 'map.zarr'}")
+    assert "Note: Bundled" in widget.notes.toPlainText()
+    assert layer_of_kind(viewer, "phase") is not None
+    assert shown_result(viewer).path == tmp_path / "map.zarr"
+    assert widget.start.isEnabled()
+    assert gone(at_work)
+
+
+def test_a_run_that_is_stopped_leaves_no_process_and_no_file(at_work, widget, mouse, settle, tmp_path):
+    began = time.monotonic()
+    mouse.press(widget.stop)
+    assert widget.status.text() == "Stopping…"
+    settle.until(lambda: not widget.job.is_running(), 10)
+    assert time.monotonic() - began < 6
+    assert widget.status.text() == "Stopped: no result was written, and an earlier one is as it was."
+    assert gone(at_work)
+    assert list(tmp_path.iterdir()) == []
+    assert widget.start.isEnabled()
+
+
+def test_a_run_that_does_not_listen_is_killed(at_work, widget, mouse, settle, tmp_path):
+    at_work.suspend()
+    mouse.press(widget.stop)
+    settle.until(lambda: not widget.job.is_running(), 10)
+    assert gone(at_work)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_input_shows_the_sentence_of_the_command_line(
+    widget, small_scan, small_result, refused, mouse, settle, viewer
+):
+    widget.scan.show_paths((str(small_scan.folder),))
+    widget.out.show_paths((str(small_result.path),))
+    mouse.press(widget.start)
+    settle.until(lambda: not widget.job.is_running(), 60)
+    assert widget.status.text() == refused("run", small_scan.folder, "--out", small_result.path).strip()
+    assert len(viewer.layers) == 0
+
+
+@pytest.mark.parametrize(
+    ("fill", "words"),
+    [
+        (lambda widget: None, "no scan is chosen"),
+        (lambda widget: widget.settings.fill({"memory": "plenty"}), "'plenty' is not an amount of memory"),
+        (
+            lambda widget: widget.references.add_file("/a/core.csv") or widget.references.add_file("/b/core.csv"),
+            "twice",
+        ),
+    ],
+)
+def test_what_cannot_run_is_told_without_a_process(widget, small_scan, mouse, fill, words):
+    if words != "no scan is chosen":
+        widget.scan.show_paths((str(small_scan.folder),))
+    fill(widget)
+    mouse.press(widget.start)
+    assert words in widget.status.text()
+    assert not widget.job.is_running()
+
+
+def test_the_command_line_follows_what_is_filled_in(widget, mouse):
+    widget.scan.show_paths(("/data/my scan",))
+    widget.references.add_file("/data/core.csv")
+    widget.settings.fields["spectra.constraint"].setCurrentText("non-negative")
+    expected = "xanesmap run '/data/my scan' --reference core=/data/core.csv --constraint non-negative"
+    assert widget.command.toPlainText() == expected
+    mouse.press(widget.copy)
+    assert QApplication.clipboard().text() == expected
+    widget.settings.fill({"memory": "plenty"})
+    assert "not an amount of memory" in widget.command.toPlainText()
+
+
+def test_settings_are_saved_and_loaded(widget, tmp_path, mouse, monkeypatch):
+    widget.scan.show_paths(("/data/scan",))
+    widget.settings.fill({"spectra.background": "linear", "keep_mu": False, "reconstruct.centre_px": "12.5"})
+    path = tmp_path / "mine.toml"
+    monkeypatch.setattr(map_phases_widget.QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(map_phases_widget.QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    mouse.press(widget.save)
+    config = make_config(read_config_file(path))
+    assert (config.spectra.background, config.keep_mu, config.reconstruct.centre_px) == ("linear", False, 12.5)
+    before = widget.form()
+    widget.settings.fill({})
+    widget.scan.show_paths(())
+    mouse.press(widget.load)
+    assert widget.form() == before
+    path.write_text("engine = 3", encoding="utf-8")
+    mouse.press(widget.load)
+    assert widget.status.text().startswith("Error: Configuration")
+
+
+def test_a_user_who_closes_the_window_is_asked(at_work, widget, monkeypatch, settle, viewer):
+    asked = []
+    answer = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+    monkeypatch.setattr(QMessageBox, "question", lambda *words: asked.append(words[2]) or answer[len(asked) - 1])
+    window = widget.window()
+
+    class Spontaneous(QCloseEvent):
+        """What the window system sends."""
+
+        def spontaneous(self):
+            return True
+
+    question = next(child for child in widget.children() if type(child).__name__ == "ClosingQuestion")
+    assert question.eventFilter(window, Spontaneous())
+    assert widget.job.is_running()
+    assert not question.eventFilter(window, Spontaneous())
+    assert asked == ["A phase map is being made. Stop it and close the window?"] * 2
+    settle()
+    assert gone(at_work)
+
+
+def test_a_window_closed_by_a_program_stops_the_run(at_work, viewer, tmp_path):
+    viewer.close()
+    assert gone(at_work)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dock_that_is_closed_comes_back_while_there_is_a_run(at_work, widget, viewer, settle, mouse):
+    viewer.window.remove_dock_widget(widget)
+    settle.until(widget.isVisible)
+    assert widget.job.is_running()
+    assert widget.parent() is not None
+    mouse.press(widget.stop)
+    settle.until(lambda: not widget.job.is_running(), 10)
+
+
+def test_nothing_of_the_widget_stays_in_the_viewer(viewer, shown_widget, callbacks, settle):
+    before = callbacks(viewer)
+    widget = shown_widget(viewer, MapPhasesWidget, "map phases")
+    viewer.window.remove_dock_widget(widget)
+    settle()
+    assert callbacks(viewer) == before
