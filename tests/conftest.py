@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import dataclass
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.reconstruct.array_tomogram import ArrayTomogram
+from xanesmap.reconstruct.beamline import expose_tomogram, image_phases, optical_depth, project_phases, set_up
+from xanesmap.reconstruct.disturbances import draw_disturbances
+from xanesmap.reconstruct.scan_writer import scan_file_name, write_tomogram
 from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
@@ -109,3 +114,48 @@ def known_volumes(shape=(7, 41, 52), *, n_energies=24, noise=8e-4, seed=0, sprea
 def make_volumes():
     """The function `known_volumes`."""
     return known_volumes
+
+
+def write_material_scan(folder, fine, attenuation_per_um, settings, *, seed):
+    """Write a still FXI scan of any materials.
+
+    `fine` is `(material, s z, s y, s x)` on the fine grid of `settings` (`Simulation`), `attenuation_per_um`
+    `(material, energy)`.
+    """
+    angles, energies = np.deg2rad(settings.measured_angles_deg), np.array(settings.energies_ev)
+    pixel_um = settings.pixel_size_nm / 1000
+    lines = project_phases(fine, angles, supersampling=settings.supersampling, pixel_size_um=pixel_um)
+    images = image_phases(lines, shift_px=np.zeros((angles.size, 2)), magnification=1.0)
+    drawn = draw_disturbances(
+        settings.disturbances,
+        energies_ev=energies,
+        angles_rad=angles,
+        n_columns=settings.n_columns,
+        n_flats=settings.n_flats,
+        seed=seed,
+    )
+    shape = (settings.n_rows, settings.n_columns)
+    instrument = set_up(settings, settings.disturbances, drawn, shape=shape, seed=seed)
+    folder.mkdir()
+    for index, energy in enumerate(energies):
+        depth = optical_depth(images, attenuation_per_um[:, index])
+        frames = expose_tomogram(depth, instrument=instrument, energy_index=index)
+        tomogram = ArrayTomogram(
+            projections=frames.projections,
+            flats=frames.flats,
+            darks=frames.darks,
+            energy_ev=float(energy),
+            angles_rad=angles,
+            pixel_size_nm=settings.pixel_size_nm,
+            time_s=1.7e9 + 60 * index,
+            source=Path(f"test-{index}"),
+        )
+        path = folder / scan_file_name(index, format="fxi")
+        write_tomogram(path, tomogram, format="fxi", index=index, uid=f"test-{index}", note="test")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def write_scan():
+    """The function `write_material_scan`."""
+    return write_material_scan

@@ -36,6 +36,6 @@ def combinations(
     references = [reference for source in library for reference in read_references(source)]
     found = rank_regions(open_result(result), references, most=most, criterion=criterion)  # type: ignore[arg-type]
     table = combinations_table(found.ranked, regions=found.regions, most=rows)
-    Console(width=max(Console().width, 140)).print(table, highlight=False)
+    Console(width=max(Console().width, 160)).print(table, highlight=False)
     for note in found.notes:
         typer.echo(f"Note: {note}")

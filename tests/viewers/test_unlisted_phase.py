@@ -1,0 +1,143 @@
+"""A phosphide that nobody listed, from raw frames to what reveals it: the residual map where there is much of it in a
+part of the sample, the table of combinations where there is little of it everywhere."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_erosion
+from scipy.special import ndtr
+from scipy.stats import rankdata
+
+from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV, simulation_settings
+from xanesmap.phasemap.second_opinion import leftover, model_of, sample_voxels
+from xanesmap.reconstruct.phantom import make_phantom
+from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
+from xanesmap.spectra.library import load_library
+from xanesmap.spectra.reference import Reference, bundled_reference
+from xanesmap.viewers.region_combinations import rank_regions
+
+LIBRARY = Path(os.environ.get("XANESMAP_SHARED", "../shared")) / "data/spectra/fe_lfp_fepo4_hxn/FeLibNov2021.nor"
+PHASES = ("LiFePO4", "FePO4")
+SETTINGS = {
+    "n_rows": 24,
+    "n_columns": 40,
+    "n_angles": 61,
+    "energies_ev": CHOSEN_ENERGIES_EV,
+    "pixel_size_nm": 320.0,
+    "photons": 4e4,
+}
+GRID_EV = np.arange(7085.0, 7205.0, 0.5)
+BELOW_EDGE = 0.15
+"""Attenuation below the edge per edge step: the jump ratio of iron is 7.9."""
+
+
+def model_phosphide():
+    """A metal-like spectrum: its edge 8 eV below that of a phosphate, a shoulder, no white line to speak of."""
+    rise = np.arctan((GRID_EV - 7116.5) / 1.5) / np.pi + 0.5
+    shoulder = 0.3 * np.exp(-(((GRID_EV - 7114.0) / 2.4) ** 2)) + 0.09 * np.exp(-(((GRID_EV - 7135.0) / 9.5) ** 2))
+    values = np.where(GRID_EV > 7100, rise + shoulder, 0)
+    return Reference(name="phosphide", source="test", energies_ev=GRID_EV, values=values)
+
+
+@pytest.fixture(scope="module", params=["model", "measured"])
+def phosphide(request):
+    if request.param == "model":
+        return model_phosphide()
+    if not LIBRARY.is_file():
+        pytest.skip("the measured library is not here")
+    return next(reference for reference in load_library(LIBRARY) if "Fe3P" in reference.name)
+
+
+def raw_spectrum(reference, energies_ev):
+    """Attenuation per edge step, what is below the edge included."""
+    return np.interp(energies_ev, reference.energies_ev, reference.values) + BELOW_EDGE * (energies_ev / 7112) ** -2.8
+
+
+def left_half(shape):
+    return np.broadcast_to(np.arange(shape[2]) < shape[2] / 2, shape)
+
+
+@pytest.fixture
+def mapped(write_scan, tmp_path):
+    """Phantom and map of a scan in which a share of the iron is another phase within a part of the volume."""
+
+    def make(phosphide, *, share, part, seed):
+        settings = simulation_settings("small", disturbances={"zinger_rate": 0.0}, **SETTINGS)
+        energies = np.array(settings.energies_ev)
+        steps = np.array([phase_constants(phase).edge_step_per_um for phase in PHASES], np.float32)
+        shape = (settings.n_rows, settings.n_columns, settings.n_columns)
+        phantom = make_phantom(
+            shape=shape, seed=seed, supersampling=settings.supersampling, edge_steps_per_um=tuple(steps.tolist())
+        )
+        inside = share * part(phantom.fine.shape[1:]).astype(np.float32)
+        iron = np.tensordot(steps, phantom.fine, 1)
+        fine = np.concatenate([phantom.fine * (1 - inside), [inside * iron]])
+        spectra = [*(attenuation_per_um(phase, energies) for phase in PHASES), raw_spectrum(phosphide, energies)]
+        scan = write_scan(tmp_path / "scan", fine, np.array(spectra), settings, seed=seed)
+        return phantom, map_phases(scan, out=tmp_path / "r.zarr", align={"method": "none"}, threads=1)
+
+    return make
+
+
+def probability_of_order(larger, smaller):
+    """Probability that one of the first is larger than one of the second."""
+    ranks = rankdata(np.r_[larger, smaller])
+    return (ranks[: larger.size].mean() - (larger.size + 1) / 2) / smaller.size
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, phosphide, seed):
+    phantom, result = mapped(phosphide, share=0.18, part=left_half, seed=seed)
+    voxels, model = sample_voxels(result), model_of(result)
+    found = leftover(result, voxels)
+    holds, inner = left_half(result.shape), binary_erosion(phantom.mask, iterations=2)
+    own = raw_spectrum(phosphide, np.array(result.attributes["energies_on_scale_ev"]))
+    left = own - model.design @ (model.solver @ own)
+    # in units of its noise a voxel holds share x amount of what the references leave of the phosphide
+    amount = float(np.median(np.asarray(result.amount)[holds & inner]))
+    expected = 0.18 * amount * np.linalg.norm(left / np.sqrt(voxels.variance))
+    assert expected > 2.5  # the scan is fine enough for single voxels
+
+    # 1.2 is where the figure calls it more than noise; nothing else is left: the second component is noise
+    assert found.eigenvalues[0] > 1.2 * found.noise_edge > 1.2 * found.eigenvalues[1]
+    assert found.spectrum @ left / np.linalg.norm(left) > 0.97
+    strength = found.strength / found.sigma
+    holders, others = (strength[(part & inner)[tuple(voxels.where)]] for part in (holds, ~holds))
+    # three standard errors of the two means, and 10 % for the blur of voxels two from a surface
+    error = np.sqrt(1 / holders.size + 1 / others.size)
+    assert holders.mean() - others.mean() == pytest.approx(expected, abs=3 * error + 0.1 * expected)
+    # of two normal distributions so far apart one voxel of each is in the right order with this probability
+    right = ndtr(expected / np.sqrt(2))
+    error = np.sqrt(right * (1 - right) / min(holders.size, others.size))
+    assert probability_of_order(holders, others) > right - 3 * error
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_phosphide_at_5_percent_stands_in_the_table_of_combinations(mapped, phosphide, seed, command, tmp_path):
+    _, result = mapped(phosphide, share=0.05, part=lambda shape: np.ones(shape), seed=seed)
+    lfp, fp = bundled_reference("LFP"), bundled_reference("FP")
+    strangers = [
+        Reference(name=name, source="test", energies_ev=lfp.energies_ev, values=np.roll(lfp.values, shift))
+        for name, shift in (("early", -60), ("late", 90))
+    ]
+    found = rank_regions(result, [lfp, fp, phosphide, *strangers])
+    best = found.ranked[0]
+    assert best.names == ("LiFePO4", "FePO4", phosphide.name)
+    # differences of the Bayesian criterion above 10 are very strong evidence (Kass and Raftery 1995)
+    assert all(row.difference > 10 for row in found.ranked[1:])
+    assert any("the sample holds something else" in note for note in found.notes)
+    # means of tens of voxels have no noise to speak of; what is left is the energy scale (0.02 eV, 0.003)
+    np.testing.assert_allclose(best.fraction[2], 0.05, atol=0.008)
+
+    files = []
+    for reference in (lfp, fp, phosphide):
+        files.append(tmp_path / f"{reference.name}.csv")
+        np.savetxt(files[-1], np.column_stack([reference.energies_ev, reference.values]), delimiter=",")
+    told = command("combinations", result.path, *files)
+    assert told.code == 0, told.err
+    first = next(line for line in told.out.splitlines() if "LiFePO4 + FePO4" in line)
+    assert phosphide.name in first
+    assert "the sample holds something else" in told.out
