@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,9 +29,17 @@ class FigureTheme:
 LIGHT = FigureTheme(background="#ffffff", text="#000000", muted="#8c8c8c")
 """Of figures outside napari."""
 
+_PALER = 0.3
+
 
 def _lightness(colour: str) -> int:
     return sum(int(colour[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def legible(rgb: ArrayLike, theme: FigureTheme) -> tuple[float, float, float]:
+    """Red, green, blue (0 to 1) of a curve, on a dark background made paler."""
+    red, green, blue = np.asarray(rgb, dtype=np.float64) * (1 - _PALER * theme.is_dark) + _PALER * theme.is_dark
+    return float(red), float(green), float(blue)
 
 
 def theme_of(viewer: Any) -> FigureTheme:

@@ -65,7 +65,7 @@ class ProbeLayers:
         outline = np.asarray(layer.data[-1], dtype=np.float64)
         layer.mode = "pan_zoom"
         if self._before is not None and self._before in self.viewer.layers:
-            self.viewer.layers.selection.active = self._before
+            activate(self.viewer, self._before)
         self._outlined(outline, self._tool)
 
     def clear_outline(self) -> None:
@@ -84,14 +84,16 @@ class ProbeLayers:
             self._marks = self.viewer.add_points(
                 ndim=3,
                 name=MARKS,
-                symbol="ring",
+                symbol="disc",
+                face_color="transparent",
+                border_width=0.25,
                 canvas_size_limits=_MARK_PX,
                 **_placed(phase),
             )
-            self.viewer.layers.selection.active = active
+            activate(self.viewer, active)
         self._marks.data = np.array([one.spectrum.centre for one in shown]).reshape(-1, 3)
         if shown:
-            self._marks.face_color = self._marks.border_color = [one.colour for one in shown]
+            self._marks.border_color = [one.colour for one in shown]
             self._marks.selected_data = set()
 
     def remove(self) -> None:
@@ -100,6 +102,17 @@ class ProbeLayers:
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
         self._outlines = self._marks = None
+
+
+def activate(viewer: Any, layer: Layer | None) -> None:
+    """Select one layer.
+
+    For the status bar napari asks a selected layer of labels what is under the cursor, which in 3-D fails as long as
+    the mouse has not moved; so it is told meanwhile that the mouse is elsewhere.
+    """
+    over, viewer.mouse_over_canvas = viewer.mouse_over_canvas, False
+    viewer.layers.selection.active = layer
+    viewer.mouse_over_canvas = over
 
 
 def _placed(phase: Layer) -> dict[str, Any]:

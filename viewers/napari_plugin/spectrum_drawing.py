@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.viewers.colours import formula_text, phase_colours
-from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, paint
+from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, legible, paint
 from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum
 
 CURVES = ("#e15759", "#4e9fd1", "#b07aa1", "#59a14f", "#f28e2b", "#76b7b2", "#9c755f", "#d37295")
@@ -21,6 +21,7 @@ NO_SPECTRA = "No attenuation was kept in this result, so there are no spectra.\n
 NOTHING_YET = "Click a voxel of the sample."
 
 _LABEL_PT, _TICK_PT = 9, 8
+_LEGEND_LETTERS = 38
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,32 +59,38 @@ def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: Figur
     panels: tuple[Axes, Axes] = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper, lower = panels
     for one in drawn:
-        _curves(upper, lower, one)
+        _curves(upper, lower, one, theme)
     _dress(upper, lower, drawn[0].spectrum, theme)
     paint(figure, theme)
     return upper
 
 
-def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum) -> None:
+def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum, theme: FigureTheme) -> None:
     spectrum, colour, fit = shown.spectrum, shown.colour, shown.spectrum.fit
     if spectrum.measured is None:
         return
-    upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3.5, label=spectrum.name)
+    upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3.5, label=_shortened(spectrum.name))
     if fit is None or spectrum.residual is None:
         return
-    upper.plot(spectrum.energies_ev, fit.curve, color=colour, lw=1.2, label=f"fit, R-factor {fit.r_factor:.1e}")
+    label = f"fit, R-factor {fit.r_factor:.1e}" if shown.with_components else None
+    upper.plot(spectrum.energies_ev, fit.curve, color=colour, lw=1.2, label=label)
     lower.plot(spectrum.energies_ev, spectrum.residual, "o-", color=colour, ms=2.5, lw=0.8)
     if shown.with_components:
-        _components(upper, spectrum)
+        _components(upper, spectrum, theme)
 
 
-def _components(axes: Axes, spectrum: ProbedSpectrum) -> None:
+def _shortened(name: str) -> str:
+    """Name that fits into the legend; all of it is in the list."""
+    return name if len(name) <= _LEGEND_LETTERS else f"{name[: _LEGEND_LETTERS - 1]}…"
+
+
+def _components(axes: Axes, spectrum: ProbedSpectrum, theme: FigureTheme) -> None:
     if spectrum.fit is None:
         return
     n_phases = len(spectrum.phases)
     for phase, colour in enumerate(phase_colours(spectrum.phases)[:-1]):
         values, label = spectrum.fit.contributions[phase], formula_text(spectrum.phases[phase])
-        axes.plot(spectrum.energies_ev, values, "--", color=tuple(colour), lw=1.6, label=label)
+        axes.plot(spectrum.energies_ev, values, "--", color=legible(colour, theme), lw=1.6, label=label)
     if len(spectrum.fit.contributions) > n_phases:
         background = spectrum.fit.contributions[n_phases:].sum(axis=0)
         axes.plot(spectrum.energies_ev, background, ":", color="#8c8c8c", lw=1.6, label="background")

@@ -7,6 +7,7 @@ from typing import Any
 
 import napari
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.figure import Figure
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -33,8 +34,8 @@ class SpectrumPlot(QWidget):
         self.lines: list[Any] = []
         self._shown: Sequence[DrawnSpectrum] = ()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(layout="constrained"))
-        self.canvas.setMinimumSize(340, 260)
+        self.canvas = canvas_of(Figure(figsize=(4.2, 4.0), layout="constrained"))
+        self.canvas.setMinimumSize(320, 240)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
@@ -47,10 +48,7 @@ class SpectrumPlot(QWidget):
         self._shown = shown
         theme = theme_of(self.viewer)
         draw_spectra(self.canvas.figure, shown, theme=theme)
-        self.lines = [axes.axvline(0, color=theme.text, lw=1, alpha=0.7) for axes in self.canvas.figure.axes]
-        for axes, line in zip(self.canvas.figure.axes, self.lines, strict=True):
-            line.set_visible(False)
-            axes.autoscale(enable=False)
+        self.lines = [_energy_line(axes, theme.text) for axes in self.canvas.figure.axes]
         self.mark_energy()
         self.canvas.draw_idle()
 
@@ -80,3 +78,10 @@ class SpectrumPlot(QWidget):
         held = event.button == _LEFT if event.name == "button_press_event" else _LEFT in (event.buttons or ())
         if held and event.xdata is not None and self.energies_ev is not None:
             show_energy(self.viewer, nearest_energy(self.energies_ev, event.xdata))
+
+
+def _energy_line(axes: Axes, colour: str) -> Any:
+    """A line that is not seen yet, and that the limits do not follow."""
+    low, high = axes.get_xlim()
+    axes.set_xlim(low, high)
+    return axes.axvline((low + high) / 2, color=colour, lw=1, alpha=0.7, visible=False)

@@ -26,7 +26,10 @@ class SpectrumTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setWordWrap(True)
-        self.setToolTip("Tick a spectrum to keep it while others are probed; double-click its name to change it.")
+        self.setToolTip(
+            "Tick a spectrum to keep it while others are probed; double-click its name to change it. σ is one standard "
+            "deviation by noise; of a region it is a lower bound, as neighbouring voxels share noise."
+        )
         self.verticalHeader().hide()
         self.itemSelectionChanged.connect(self.chosen)
         self.itemChanged.connect(self._tell_change)
