@@ -12,6 +12,7 @@ from xanesmap.phasemap.labels import label_phases
 from xanesmap.phasemap.layers import label_names
 from xanesmap.phasemap.masking import mask_reach, mask_threshold, sample_mask, smooth_amount
 from xanesmap.phasemap.progress import Progress
+from xanesmap.phasemap.resolution_error import ResolutionLoss, resolution_variance
 from xanesmap.phasemap.store import ResultWriter
 
 # Edge-step voxels of the whole scan from which the threshold is found.
@@ -27,8 +28,10 @@ class _Tally:
     amount: NDArray[np.float64]
 
 
-def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress) -> float | None:
-    """Write mask, labels and `tables/phases.csv`, and set the maps outside the mask to NaN.
+def finish_maps(
+    writer: ResultWriter, config: PhaseConfig, *, loss: ResolutionLoss | None = None, progress: Progress
+) -> float | None:
+    """Write mask, labels, error bars with what is lost at fronts and `tables/phases.csv`; set maps to NaN off the mask.
 
     Parameters
     ----------
@@ -36,6 +39,9 @@ def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress
         A result whose slabs are all written.
     config
         Thresholds.
+    loss
+        What the reconstruction loses at fronts; the slabs then have written `fraction_sigma_counting`, from which
+        `fraction_sigma` is made. None where `fraction_sigma` was written.
     progress
         Called after each slab.
 
@@ -54,6 +60,8 @@ def finish_maps(writer: ResultWriter, config: PhaseConfig, *, progress: Progress
     starts = range(0, writer.shape[0], writer.slab_rows)
     for index, start in enumerate(starts):
         _finish_slab(writer, config, tally, start=start, threshold=threshold)
+        if loss is not None:
+            _widen_errors(writer, config, loss, start=start, threshold=threshold)
         progress("Mask and phases", index + 1, len(starts))
     # Only now: a slab's mask looks at the edge step of its neighbours, also outside the mask.
     for start in starts:
@@ -85,6 +93,20 @@ def _finish_slab(
     labels = label_phases(fraction, mask, pure_threshold=config.pure_threshold)
     writer.write_slab(start, stop, mask=mask.astype(np.uint8), phase_labels=labels)
     _add(tally, fraction, writer.read_slab("amount", start, stop), labels)
+
+
+def _widen_errors(
+    writer: ResultWriter, config: PhaseConfig, loss: ResolutionLoss, *, start: int, threshold: float | None
+) -> None:
+    """Write `fraction_sigma` of a slab: counting statistics and what is lost at fronts."""
+    stop = min(start + writer.slab_rows, writer.shape[0])
+    first, last = max(0, start - loss.reach), min(writer.shape[0], stop + loss.reach)
+    fraction = writer.read_slab("fraction", first, last)
+    counting = writer.read_slab("fraction_sigma_counting", first, last)
+    mask = _mask(writer, config, start=first, stop=last, threshold=threshold) & np.isfinite(fraction).all(axis=0)
+    lost = resolution_variance(fraction, counting, writer.read_slab("amount", first, last), mask, loss=loss)
+    own = slice(start - first, stop - first)
+    writer.write_slab(start, stop, fraction_sigma=np.sqrt(counting[:, own] ** 2 + lost[:, own]))
 
 
 def _mask(

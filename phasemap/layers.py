@@ -60,7 +60,15 @@ LAYERS = (
         path="fraction_sigma",
         dtype="float32",
         units="1",
-        long_name="one standard deviation of the fraction (statistical)",
+        long_name="one standard deviation of the fraction (noise, and detail lost at fronts)",
+        leading="phase",
+    ),
+    Layer(
+        name="fraction_sigma_counting",
+        path="fraction_sigma_counting",
+        dtype="float32",
+        units="1",
+        long_name="one standard deviation of the fraction by counting statistics alone",
         leading="phase",
     ),
     Layer(
@@ -140,10 +148,10 @@ OPTICAL_DEPTH_NAMES = {
 MASKED_LAYERS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
 """Float maps that are NaN outside the mask."""
 
-MASKED_WHERE_KEPT = ("chi_square", "assessment")
+MASKED_WHERE_KEPT = ("fraction_sigma_counting", "chi_square", "assessment")
 """Further maps that are NaN, or 0 where they hold numbers, outside the mask, in results that have them."""
 
-OPTIONAL_LAYERS = ("mu", "particle_labels", "chi_square", "assessment")
+OPTIONAL_LAYERS = ("fraction_sigma_counting", "mu", "particle_labels", "chi_square", "assessment")
 """Layers a finished result may lack."""
 
 

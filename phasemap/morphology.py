@@ -77,7 +77,7 @@ def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_
     rule = _rule(result, config, blur)
     labels = label_volume(
         result.levels("fraction")[0],
-        result.levels("fraction_sigma")[0],
+        result.noise_levels()[0],
         mask,
         rule=rule,
         slab_done=lambda done, total: progress("Label phases", done, total),
@@ -128,7 +128,7 @@ class _Volumes:
         fraction = read("fraction", core)
         return cls(
             fraction=fraction,
-            sigma=read("fraction_sigma", core),
+            sigma=np.asarray(result.noise_levels()[0][core]),
             first=fraction if core == 0 else read("fraction", 0),
             amount=read("amount"),
             amount_sigma=read("amount_sigma"),

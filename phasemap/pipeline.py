@@ -115,7 +115,7 @@ def run(config: RunConfig, *, progress: Progress = no_progress) -> PhaseMap:
     with writer:
         _write_alignment(writer, job, config, progress=progress)
         repaired = _map_slabs(writer, job, size, progress=progress)
-        threshold = finish_maps(writer, config.phasemap, progress=progress)
+        threshold = finish_maps(writer, config.phasemap, loss=job.resolution_loss, progress=progress)
         warnings = [
             *warnings_before(scan, config),
             *warnings_after(job, config, threshold=threshold, n_bad=repaired["bad_values"]),
@@ -165,7 +165,7 @@ def _write_maps(writer: ResultWriter, maps: SlabMaps, *, start: int, stop: int) 
         start,
         stop,
         fraction=maps.fraction,
-        fraction_sigma=maps.fraction_sigma,
+        fraction_sigma_counting=maps.fraction_sigma,
         amount=maps.amount,
         amount_sigma=maps.amount_sigma,
         residual=maps.residual,

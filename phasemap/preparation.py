@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -190,6 +190,7 @@ def facts_of_job(job: SlabJob, references: list[Reference]) -> dict[str, Any]:
         **(_recorded_geometry(job) if job.alignment is None else aligned_geometry(job.alignment)),
         "detector_gain_adu_per_photon": [energy.noise.gain for energy in job.survey.energies],
         **({} if job.scale is None else scale_facts(job.scale)),
+        "resolution_loss": asdict(job.resolution_loss),
         "fit": fit_facts(job.model, references),
     }
 

@@ -66,7 +66,7 @@ class PhaseMap:
     fraction: xr.DataArray
     """(phase, z, y, x) fraction of the absorbing atoms; sums to 1, not clipped, NaN outside the mask."""
     fraction_sigma: xr.DataArray
-    """(phase, z, y, x) one standard deviation, statistical."""
+    """(phase, z, y, x) one standard deviation, by noise and by the detail that voxels lose at fronts."""
     amount: xr.DataArray
     """(z, y, x) edge step of all phases in 1/um; in 1, as its unit says, where `attenuation_unit` is 1."""
     amount_sigma: xr.DataArray
@@ -85,6 +85,9 @@ class PhaseMap:
     """(z, y, x) reduced chi-square of the fit; None in results without it."""
     assessment: xr.DataArray | None
     """(z, y, x) verdict on the fit, numbers of `xanesmap.spectra.assessment.Assessment`; None in results without it."""
+    fraction_sigma_counting: xr.DataArray | None = None
+    """(phase, z, y, x) one standard deviation by counting statistics alone; None in results where `fraction_sigma` is
+    nothing but noise."""
     phases: tuple[str, ...]
     label_names: tuple[str, ...]
     """Names of the phase labels 1, 2, ..."""
@@ -124,6 +127,10 @@ class PhaseMap:
         paths = sorted(group.glob("s[0-9]"))
         return tuple(zarr.open_array(path, mode="r", zarr_format=3) for path in paths)
 
+    def noise_levels(self) -> tuple[zarr.Array[Any], ...]:
+        """Pyramid of the part of `fraction_sigma` that is noise, for means and weights: fronts are no noise."""
+        return self.levels("fraction_sigma" if self.fraction_sigma_counting is None else "fraction_sigma_counting")
+
     def spectrum(self, z: int, y: int, x: int) -> NDArray[np.float32]:
         """(energy,) attenuation of one voxel in 1/um, read from disk.
 
@@ -160,8 +167,8 @@ class PhaseMap:
         n_labels = len(self.label_names) + 1
         counts, atoms = np.zeros(n_labels), np.zeros(n_labels)
         sums = np.zeros((2, len(self.phases), n_labels))
-        labels, fraction, sigma = (self.levels(name)[0] for name in ("phase_labels", "fraction", "fraction_sigma"))
-        amounts = self.levels("amount")[0]
+        labels, fraction, amounts = (self.levels(name)[0] for name in ("phase_labels", "fraction", "amount"))
+        sigma = self.noise_levels()[0]
         for block in self.blocks():
             label = np.asarray(labels[block]).ravel()
             if not label.any():
@@ -260,6 +267,7 @@ def open_result(path: str | Path) -> PhaseMap:
         energies_ev=np.asarray(attributes["energies_ev"], dtype=np.float64),
         pixel_size_um=float(attributes["pixel_size_um"]),
         attributes=MappingProxyType(attributes),
+        fraction_sigma_counting=optional["fraction_sigma_counting"],
         mu=optional["mu"],
         particle_labels=optional["particle_labels"],
         chi_square=optional["chi_square"],

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.energy_scale import EnergyScale
+from xanesmap.phasemap.resolution_error import ResolutionLoss, resolution_loss
 from xanesmap.phasemap.slab_frames import FrameCorrection, SlabFrames, aligned_frames, recorded_frames
 from xanesmap.phasemap.survey import Survey
 from xanesmap.phasemap.voxel_fit import covariances_of_noise, fit_slab
@@ -83,6 +84,15 @@ class SlabJob:
     def centre_px(self, index: int) -> float:
         """Detector column of the rotation axis in the frames as `map_slab` reconstructs them, pixels."""
         return self.survey.energies[index].centre.centre if self.alignment is None else (self.scan.n_columns - 1) / 2
+
+    @property
+    def resolution_loss(self) -> ResolutionLoss:
+        """What this reconstruction loses at fronts."""
+        if self.alignment is None:
+            return resolution_loss(self.filter_name, frames="as recorded")
+        found = self.alignment.residual_px[self.alignment.kept]
+        misplaced = float(np.sqrt(np.mean(found**2)))
+        return resolution_loss(self.filter_name, frames="interpolated", misplaced_px=misplaced)
 
     def correction(self, index: int) -> FrameCorrection:
         """How counts of an energy become line integrals."""

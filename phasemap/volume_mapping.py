@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from xanesmap.phasemap.residual_noise import (
     second_moments,
     window_px,
 )
+from xanesmap.phasemap.resolution_error import ResolutionLoss
 from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.slab_threads import StepDone, run_slabs
 from xanesmap.phasemap.store import ResultWriter
@@ -133,7 +134,7 @@ def map_volumes(
         missing = _map_slabs(writer, job, workers=size.workers, progress=progress)
         if config.keep_mu and given.noise is not None:
             shutil.copytree(Path(given.origin["path"]) / NOISE_GROUP, writer.folder / NOISE_GROUP)
-        threshold = finish_maps(writer, config.phasemap, progress=progress)
+        threshold = finish_maps(writer, config.phasemap, loss=_loss(given), progress=progress)
         progress("Write result", 0, 1)
         threshold_name = "mask_threshold_per_um" if given.attenuation_unit == PER_LENGTH else "mask_threshold"
         found = _notes(job, missing=missing, threshold=threshold)
@@ -148,6 +149,12 @@ def map_volumes(
         )
         progress("Write result", 1, 1)
     return open_result(config.out_path)
+
+
+def _loss(given: VolumeInput) -> ResolutionLoss | None:
+    """What was lost at fronts when a result with its noise was reconstructed; nobody knows of other volumes."""
+    told = given.origin.get("resolution_loss")
+    return None if given.noise is None or told is None else ResolutionLoss(**told)
 
 
 def _require_other_place(out: Path, given: VolumeInput) -> None:
@@ -197,6 +204,8 @@ def _map_slabs(writer: ResultWriter, job: VolumeJob, *, workers: int, progress: 
         step_done(_STAGE)
         maps = fit_slab(mu, job.model, _covariances(job, mu, start, stop), constraint=job.constraint, noise=noise)
         kept = {"mu": mu} if writer.keep_mu else {}
+        if _loss(job.given) is not None:
+            maps["fraction_sigma_counting"] = maps.pop("fraction_sigma")
         writer.write_slab(start, stop, **maps, **kept)
         step_done(_STAGE)
         return int(np.count_nonzero(np.isnan(maps["amount"])))
@@ -224,9 +233,11 @@ def _facts_before(given: VolumeInput, references: Sequence[Reference], config: R
 
 
 def _facts_of_job(job: VolumeJob, references: Sequence[Reference]) -> dict[str, Any]:
+    loss = _loss(job.given)
     return {
         "fit": fit_facts(job.model, references),
         "fraction_sigma_from": job.errors,
+        **({} if loss is None else {"resolution_loss": asdict(loss)}),
     }
 
 

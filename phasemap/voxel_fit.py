@@ -17,7 +17,7 @@ from xanesmap.spectra.combination import (
     fit_combination,
     fraction_and_sigma,
 )
-from xanesmap.spectra.ratio_bias import ratio_bias
+from xanesmap.spectra.ratio_bias import ratio_bias, ratio_scatter
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -58,6 +58,7 @@ def fit_slab(
     for row, covariance in enumerate(covariances):
         fraction, sigma = fraction_and_sigma(fit.amounts[:, row], covariance)
         if constraint == "free":
+            sigma *= ratio_scatter(fit.amounts[:, row], covariance)
             fraction -= ratio_bias(fit.amounts[:, row], covariance)
         fit.fraction[:, row], fit.fraction_sigma[:, row] = fraction, sigma
         variance = covariance.sum(axis=(0, 1))

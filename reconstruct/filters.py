@@ -67,7 +67,30 @@ def filter_response(length: int, *, filter_name: FilterName) -> NDArray[np.float
     DataError
         The filter is not known.
     """
-    frequency = np.abs(scipy.fft.fftfreq(length))
+    window = apodisation(scipy.fft.fftfreq(length), filter_name=filter_name)
+    response: NDArray[np.float64] = scipy.fft.fft(ramp_kernel(length)).real * window
+    return response
+
+
+def apodisation(frequency: FloatArray, *, filter_name: FilterName) -> NDArray[np.float64]:
+    """Window that a filter multiplies the ramp with.
+
+    Parameters
+    ----------
+    frequency
+        `(...)` cycles per pixel, at most 1/2 either way.
+    filter_name
+        As in `filter_response`.
+
+    Returns
+    -------
+    `(...)` from 0 to 1.
+
+    Raises
+    ------
+    DataError
+        The filter is not known.
+    """
     windows = {
         "ramlak": np.ones_like(frequency),
         "shepp": np.sinc(frequency),
@@ -77,8 +100,7 @@ def filter_response(length: int, *, filter_name: FilterName) -> NDArray[np.float
     if filter_name not in windows:
         message = f"Filter {filter_name!r} is not known. Use one of {', '.join(windows)}."
         raise DataError(message)
-    response: NDArray[np.float64] = scipy.fft.fft(ramp_kernel(length)).real * windows[filter_name]
-    return response
+    return np.asarray(windows[filter_name], np.float64)
 
 
 def angular_weights(angles_rad: FloatArray) -> NDArray[np.float64]:

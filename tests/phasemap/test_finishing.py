@@ -6,6 +6,7 @@ import pytest
 from xanesmap.phasemap.config import PhaseConfig
 from xanesmap.phasemap.finishing import finish_maps
 from xanesmap.phasemap.progress import no_progress
+from xanesmap.phasemap.resolution_error import resolution_loss
 from xanesmap.phasemap.result import open_result
 from xanesmap.phasemap.store import ResultWriter
 
@@ -36,7 +37,7 @@ def make_maps(*, noise=0.02, seed=0):
     return {name: values.astype(np.float32) for name, values in maps.items()}
 
 
-def finish(path, maps, *, slab_rows=SHAPE[0], config=None, progress=no_progress):
+def finish(path, maps, *, slab_rows=SHAPE[0], config=None, loss=None, progress=no_progress):
     with ResultWriter(
         path,
         shape=SHAPE,
@@ -48,7 +49,7 @@ def finish(path, maps, *, slab_rows=SHAPE[0], config=None, progress=no_progress)
         attributes={},
     ) as writer:
         writer.write_slab(0, SHAPE[0], **maps)
-        threshold = finish_maps(writer, config or PhaseConfig(), progress=progress)
+        threshold = finish_maps(writer, config or PhaseConfig(), loss=loss, progress=progress)
         writer.finish()
     return open_result(path), threshold
 
@@ -139,3 +140,21 @@ def test_progress_counts_the_slabs(tmp_path):
     steps = []
     finish(tmp_path / "r.zarr", make_maps(), slab_rows=8, progress=lambda *step: steps.append(step))
     assert steps == [("Mask and phases", n, 3) for n in (1, 2, 3)]
+
+
+@pytest.mark.parametrize("frames", ["as recorded", "interpolated"])
+def test_error_bars_widen_at_fronts_whatever_the_height_of_the_slabs(tmp_path, frames):
+    maps = make_maps()
+    maps["fraction_sigma_counting"] = maps.pop("fraction_sigma")
+    # a front through the middle of the first ball
+    maps["fraction"][:, :, :15, :11] = maps["fraction"][::-1, :, :15, :11]
+    loss = resolution_loss("ramlak", frames=frames)
+    whole, _ = finish(tmp_path / "whole.zarr", maps, loss=loss)
+    parts, _ = finish(tmp_path / "parts.zarr", maps, slab_rows=4, loss=loss)
+    np.testing.assert_allclose(parts.fraction_sigma, whole.fraction_sigma, rtol=1e-5)
+    counting, sigma = whole.fraction_sigma_counting.values, whole.fraction_sigma.values
+    inside = whole.mask.values > 0
+    assert np.array_equal(np.isfinite(counting[0]), inside)
+    assert np.all(sigma[:, inside] >= counting[:, inside])
+    assert sigma[0, 11, 14, 5] > 2 * counting[0, 11, 14, 5]
+    assert np.median((sigma / counting)[0, :, :, 15:][inside[:, :, 15:]]) < 1.02

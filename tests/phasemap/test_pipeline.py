@@ -147,7 +147,7 @@ def test_error_bars_grow_as_one_over_the_root_of_photons(small_settings, small_s
     scan = simulate_scan(tmp_path / "faint", seed=1, **fainter)
     result = map_phases(scan.folder, out=tmp_path / "faint.zarr", keep_mu=False)
     both = (result.mask.values > 0) & (small_result.mask.values > 0) & small_scan.truth.mask
-    for name in ("fraction_sigma", "amount_sigma"):
+    for name in ("fraction_sigma_counting", "amount_sigma"):
         ratio = getattr(result, name).values[..., both] / getattr(small_result, name).values[..., both]
         assert np.median(ratio) == pytest.approx(4, rel=0.05)
 

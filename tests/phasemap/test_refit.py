@@ -13,7 +13,7 @@ from xanesmap.phasemap.refit import refit_phases
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 
-MAPS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residual")
+MAPS = ("fraction", "fraction_sigma", "fraction_sigma_counting", "amount", "amount_sigma", "residual")
 
 
 def assert_same(result, other):

@@ -471,7 +471,7 @@ def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch):
 
 def test_a_disk_too_small_is_refused_before_the_work_naming_need_and_room(tmp_path, monkeypatch):
     monkeypatch.setattr(destination.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(DataError, match=r"may need 0.0144 GB, but 1e-06 GB are free in '.*'; free some space"):
+    with pytest.raises(DataError, match=r"may need 0.0165 GB, but 1e-06 GB are free in '.*'; free some space"):
         make_writer(tmp_path / "r.zarr", shape=(64, 64, 64))
     assert list(tmp_path.iterdir()) == []
 

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xanesmap.spectra.ratio_bias import ratio_bias
+from xanesmap.spectra.combination import fraction_and_sigma
+from xanesmap.spectra.ratio_bias import ratio_bias, ratio_scatter
 
 
 @pytest.mark.parametrize("true", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5), (0.2, 0.8)])
@@ -17,6 +18,28 @@ def test_bias_is_that_of_simulated_noise(true, sigma):
     # what is left is of fourth order in the noise, besides the scatter of the mean
     error = fraction.std() / 1000
     assert fraction.mean() - true[0] == pytest.approx(predicted[0], abs=4 * error + 3 * sigma**4)
+
+
+@pytest.mark.parametrize("true", [(1.0, 0.0), (0.0, 1.0), (0.5, 0.5)])
+@pytest.mark.parametrize("sigma", [0.05, 0.15])
+def test_intervals_of_one_sigma_hold_the_truth_also_where_the_total_is_noisy(true, sigma):
+    covariance = sigma**2 * np.array([[1.3, -0.9], [-0.9, 1.0]])
+    amounts = np.random.default_rng(1).multivariate_normal(true, covariance, 1_000_000).T
+    spread = np.broadcast_to(covariance[:, :, None], (2, 2, amounts.shape[1]))
+    fraction, sigmas = fraction_and_sigma(amounts, spread)
+    pull = (fraction - ratio_bias(amounts, spread) - np.array(true)[:, None]) / (
+        sigmas * ratio_scatter(amounts, spread)
+    )
+    linear = (fraction - ratio_bias(amounts, spread) - np.array(true)[:, None]) / sigmas
+    held = np.mean(np.abs(pull) < 1)
+    # 0.6827; the third order is left, and a thousandth of chance
+    assert held == pytest.approx(0.6827, abs=0.0015 + 30 * sigma**4)
+    if sigma == 0.15:
+        assert np.mean(np.abs(linear) < 1) > held + 0.005
+
+
+def test_scatter_of_totals_lost_in_noise_is_that_of_linear_propagation():
+    np.testing.assert_array_equal(ratio_scatter(np.array([[1.0], [0.0]]), np.eye(2)[..., None]), 1)
 
 
 @given(st.lists(st.floats(0.1, 3), min_size=2, max_size=4), st.integers(0, 99))
