@@ -30,7 +30,7 @@ from xanesmap.phasemap.destination import (
     this_process,
     writing,
 )
-from xanesmap.phasemap.layers import Layer
+from xanesmap.phasemap.layers import PER_LENGTH, Layer, layer_in
 from xanesmap.phasemap.multiscale import (
     OME_VERSION,
     create_level,
@@ -115,22 +115,52 @@ class Amendment:
         values
             `(z, y, x)`.
         """
-        shapes = level_shapes(tuple(self._attributes["shape"]))
         rows = int(self._attributes["slab_rows"])
-        with writing(self.path, self._n_bytes):
-            self.remove(layer.path)
-            levels = [
-                create_level(self._root, layer, level, leading=(), shape=shape, slab_rows=min(rows, shape[0]))
-                for level, shape in enumerate(shapes)
-            ]
-            for start in range(0, values.shape[0], rows):
-                levels[0][start : start + rows] = values[start : start + rows].astype(layer.dtype)
-            for fine, coarse in itertools.pairwise(levels):
-                write_coarser_level(fine, coarse, layer)
-            self._describe_labels(layer, n_levels=len(shapes))
+        slabs = ((start, {layer.name: values[start : start + rows]}) for start in range(0, values.shape[0], rows))
+        self.replace_images({layer: ()}, slabs)
 
-    def _describe_labels(self, layer: Layer, *, n_levels: int) -> None:
+    def replace_images(
+        self,
+        layers: Mapping[Layer, tuple[int, ...]],
+        slabs: Iterable[tuple[int, Mapping[str, NDArray[Any]]]],
+    ) -> None:
+        """Write images with their pyramids and metadata, slab by slab.
+
+        Parameters
+        ----------
+        layers
+            Length of the leading axis, or nothing, of each layer.
+        slabs
+            First row, a multiple of the slab height, and by layer name `(..., rows, y, x)`.
+        """
+        unit = str(self._attributes.get("attenuation_unit", PER_LENGTH))
+        with writing(self.path, self._n_bytes):
+            levels = {layer.name: self._new_levels(layer_in(layer, unit), leading) for layer, leading in layers.items()}
+            for start, images in slabs:
+                for name, values in images.items():
+                    fine = levels[name][0]
+                    # one shard at a time keeps the memory of the encoder small
+                    for index in np.ndindex(values.shape[:-3]):
+                        rows = slice(start, start + values.shape[-3])
+                        fine[(*index, rows)] = values[index].astype(fine.dtype)
+            for layer in layers:
+                for fine, coarse in itertools.pairwise(levels[layer.name]):
+                    write_coarser_level(fine, coarse, layer)
+                self._describe(layer, n_levels=len(levels[layer.name]))
+
+    def _new_levels(self, layer: Layer, leading: tuple[int, ...]) -> list[zarr.Array[Any]]:
+        self.remove(layer.path)
+        rows = int(self._attributes["slab_rows"])
+        return [
+            create_level(self._root, layer, level, leading=leading, shape=shape, slab_rows=min(rows, shape[0]))
+            for level, shape in enumerate(level_shapes(tuple(self._attributes["shape"])))
+        ]
+
+    def _describe(self, layer: Layer, *, n_levels: int) -> None:
         ome = multiscales(layer, pixel_size_um=float(self._attributes["pixel_size_um"]), n_levels=n_levels)
+        if not layer.is_label:
+            self._root.require_group(layer.path).attrs["ome"] = ome
+            return
         is_phase = layer.name == "phase_labels"
         image = phase_image_label(tuple(self._attributes["phases"])) if is_phase else particle_image_label()
         self._root.require_group(layer.path).attrs["ome"] = {**ome, "image-label": image}

@@ -30,7 +30,7 @@ class Layer:
     dtype: Literal["float32", "uint8", "int32"]
     units: str
     long_name: str
-    leading: Literal["phase", "energy"] | None = None
+    leading: Literal["phase", "energy", "component"] | None = None
     """Axis before (z, y, x)."""
     downscale: Literal["mean", "nearest"] = "mean"
     """How the pyramid levels are made: mean of the finite voxels, or every second voxel."""
@@ -135,6 +135,71 @@ LAYERS = (
     ),
 )
 
+_EDGE_MAPS = (
+    ("edge_step", "1/um", "edge step, post-edge minus pre-edge"),
+    ("half_height", "eV", "energy at which the edge passes half its height"),
+    ("steepest", "eV", "energy of the steepest rise of the edge"),
+    ("white_line", "eV", "energy of the white line"),
+    ("white_line_height", "1/um", "height of the white line above the pre-edge"),
+    ("edge_integral", "eV", "edge energy by the area under the rise"),
+)
+
+EDGE_MAP_NAMES = tuple(f"{name}{suffix}" for name, _, _ in _EDGE_MAPS for suffix in ("", "_sigma"))
+"""Features of the edge of a voxel, each followed by its standard deviation."""
+
+ADDED_LAYERS = (
+    *(
+        Layer(
+            name=f"{name}{suffix}",
+            path=f"edge/{name}{suffix}",
+            dtype="float32",
+            units=units,
+            long_name=f"one standard deviation of the {long_name}" if suffix else long_name,
+        )
+        for name, units, long_name in _EDGE_MAPS
+        for suffix in ("", "_sigma")
+    ),
+    Layer(
+        name="residual_component",
+        path="residual_component",
+        dtype="float32",
+        units="1",
+        long_name="strongest shape that the references leave, in standard deviations of its noise",
+    ),
+    Layer(
+        name="components",
+        path="components",
+        dtype="float32",
+        units="1",
+        long_name="principal components (over their noise) or amounts of factors",
+        leading="component",
+    ),
+    Layer(
+        name="cluster_labels",
+        path="labels/cluster",
+        dtype="uint8",
+        units="1",
+        long_name="cluster of the spectrum, 1 the largest, 0 outside",
+        downscale="nearest",
+    ),
+    Layer(
+        name="denoised_fraction",
+        path="denoised/fraction",
+        dtype="float32",
+        units="1",
+        long_name="fraction of denoised amounts, for pictures: without error bars",
+        leading="phase",
+    ),
+    Layer(
+        name="denoised_amount",
+        path="denoised/amount",
+        dtype="float32",
+        units="1/um",
+        long_name="denoised edge step of all phases, for pictures: without error bars",
+    ),
+)
+"""Images that commands add to a finished result."""
+
 PER_LENGTH = "1/um"
 """Unit of attenuation, and of its edge step, in a volume."""
 
@@ -142,6 +207,11 @@ OPTICAL_DEPTH_NAMES = {
     "amount": "edge step of the optical depth of all phases",
     "amount_sigma": "one standard deviation of the edge step of the optical depth (statistical)",
     "mu": "optical depth",
+    "edge_step": "edge step of the optical depth, post-edge minus pre-edge",
+    "edge_step_sigma": "one standard deviation of the edge step of the optical depth",
+    "white_line_height": "height of the white line above the pre-edge, in optical depth",
+    "white_line_height_sigma": "one standard deviation of the height of the white line, in optical depth",
+    "denoised_amount": "denoised edge step of the optical depth, for pictures: without error bars",
 }
 """Layers that hold attenuation, by what they hold where it is integrated along the beam."""
 
@@ -163,10 +233,11 @@ def layer_named(name: str) -> Layer:
     KeyError
         No layer has that name.
     """
-    for layer in LAYERS:
+    layers = (*LAYERS, *ADDED_LAYERS)
+    for layer in layers:
         if name in (layer.name, layer.path):
             return layer
-    message = f"no layer {name!r} in a result; the layers are {', '.join(layer.name for layer in LAYERS)}"
+    message = f"no layer {name!r} in a result; the layers are {', '.join(layer.name for layer in layers)}"
     raise KeyError(message)
 
 

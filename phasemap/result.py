@@ -1,21 +1,22 @@
 """A finished result: lazy maps with coordinates and units, and numbers drawn from them."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import dask.array as da
 import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.added_maps import AddedMaps
 from xanesmap.phasemap.destination import own_attributes, partial_path, previous_path
-from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, PER_LENGTH, Layer, layer_in, layer_named
+from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, PER_LENGTH, layer_named
+from xanesmap.phasemap.lazy_layers import layer_array, optional_array
 
 Block = tuple[slice, slice, slice]
 
@@ -55,7 +56,7 @@ def _cells(row: PhaseSummary) -> list[str | int | float]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
-class PhaseMap:
+class PhaseMap(AddedMaps):
     """A phase map on disk. Maps are read when their values are used.
 
     Every map is an `xarray.DataArray` over Dask, with coordinates ``phase`` (names) or ``energy`` (eV) and
@@ -254,9 +255,9 @@ def open_result(path: str | Path) -> PhaseMap:
     attributes = _checked_attributes(path)
     try:
         maps = {
-            layer.name: _data_array(path, layer, attributes) for layer in LAYERS if layer.name not in OPTIONAL_LAYERS
+            layer.name: layer_array(path, layer, attributes) for layer in LAYERS if layer.name not in OPTIONAL_LAYERS
         }
-        optional = {name: _optional_array(path, name, attributes) for name in OPTIONAL_LAYERS}
+        optional = {name: optional_array(path, name, attributes) for name in OPTIONAL_LAYERS}
     except (OSError, ValueError, KeyError) as error:
         message = f"result '{path}' is damaged: {error}; make it again"
         raise DataError(message) from error
@@ -307,39 +308,3 @@ def _missing_message(path: Path) -> str:
     if partial_path(path).exists():
         return f"{message} yet; a run is writing it at '{partial_path(path)}' or was interrupted"
     return f"{message}; give the folder that 'xanesmap run --out' wrote"
-
-
-def _optional_array(path: Path, name: str, attributes: Mapping[str, Any]) -> xr.DataArray | None:
-    layer = layer_named(name)
-    return _data_array(path, layer, attributes) if (path / layer.path).exists() else None
-
-
-def _data_array(path: Path, layer: Layer, attributes: Mapping[str, Any]) -> xr.DataArray:
-    layer = layer_in(layer, str(attributes.get("attenuation_unit", PER_LENGTH)))
-    stored = zarr.open_array(path / layer.path / "s0", mode="r", zarr_format=3)
-    # The name identifies the data to Dask; hashing the array would read all of it.
-    stamp = (path / "zarr.json").stat().st_mtime_ns
-    name = f"{layer.name}-{path.resolve()}-{stamp}"
-    from_array: Callable[..., Any] = da.from_array  # Dask's own annotation is incomplete
-    lazy = from_array(stored, chunks=stored.chunks, name=name, inline_array=True)
-    return xr.DataArray(
-        lazy,
-        dims=layer.axes,
-        coords=_coordinates(layer, stored.shape, attributes),
-        name=layer.name,
-        attrs={"units": layer.units, "long_name": layer.long_name},
-    )
-
-
-def _coordinates(layer: Layer, shape: tuple[int, ...], attributes: Mapping[str, Any]) -> dict[str, Any]:
-    pixel = float(attributes["pixel_size_um"])
-    coordinates: dict[str, Any] = {
-        axis: (axis, np.arange(n) * pixel, {"units": "um", "long_name": f"{axis} of the voxel centre"})
-        for axis, n in zip("zyx", shape[-3:], strict=True)
-    }
-    if layer.leading == "phase":
-        coordinates["phase"] = ("phase", list(attributes["phases"]))
-    if layer.leading == "energy":
-        energies = np.asarray(attributes["energies_ev"], dtype=np.float64)
-        coordinates["energy"] = ("energy", energies, {"units": "eV", "long_name": "photon energy"})
-    return coordinates

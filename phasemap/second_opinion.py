@@ -118,21 +118,41 @@ def second_opinion(result: PhaseMap, voxels: SampledVoxels) -> SecondOpinion:
     DataError
         Too few energies on the edge, or an edge of no known element.
     """
-    energies = np.asarray(result.attributes.get("energies_on_scale_ev", result.energies_ev), dtype=np.float64)
-    element = element_of_scan(energies)
-    windows = EdgeWindows(edge_ev=element.edge_ev, pre_edge_ev=element.pre_edge_ev, post_edge_ev=element.post_edge_ev)
-    edges = edge_maps(
-        voxels.spectra,
-        energies,
-        windows=windows,
-        rise_ev=element.rise_ev,
-        white_line_ev=element.white_line_ev,
-        variance=voxels.variance,
-    )
+    edges = edges_of(result, voxels.spectra, voxels.variance)
     fraction = _at(result, "fraction", voxels, phase=0)
     both = np.isfinite(fraction) & np.isfinite(edges.half_height_ev)
     correlation = spearmanr(fraction[both], edges.half_height_ev[both])[0] if both.sum() > 2 else np.nan
     return SecondOpinion(fraction=fraction, edges=edges, correlation=float(correlation))
+
+
+def edges_of(result: PhaseMap, spectra: FloatArray, variance: FloatArray) -> EdgeMaps:
+    """Edge features of spectra with the windows of the element of a result.
+
+    Parameters
+    ----------
+    result
+        The result: its energies, on the scale of its references.
+    spectra
+        `(energy, voxel)` attenuation, 1/um.
+    variance
+        `(energy,)` variance of it, (1/um)^2.
+
+    Raises
+    ------
+    DataError
+        Too few energies on the edge, or an edge of no known element.
+    """
+    energies = np.asarray(result.attributes.get("energies_on_scale_ev", result.energies_ev), dtype=np.float64)
+    element = element_of_scan(energies)
+    windows = EdgeWindows(edge_ev=element.edge_ev, pre_edge_ev=element.pre_edge_ev, post_edge_ev=element.post_edge_ev)
+    return edge_maps(
+        spectra,
+        energies,
+        windows=windows,
+        rise_ev=element.rise_ev,
+        white_line_ev=element.white_line_ev,
+        variance=variance,
+    )
 
 
 def leftover(result: PhaseMap, voxels: SampledVoxels) -> ResidualComponent:

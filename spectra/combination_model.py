@@ -73,7 +73,7 @@ class CombinationModel:
         From the columns themselves: by way of the covariance the digits lost would double.
         """
         ordered = np.concatenate([self.background, self.references]).T * np.sqrt(self.weights)[:, np.newaxis]
-        return np.asarray(np.linalg.qr(ordered, mode="r")[-self.n_phases :, -self.n_phases :])
+        return np.asarray(np.linalg.qr(ordered)[1][-self.n_phases :, -self.n_phases :])
 
     @property
     def solver(self) -> FloatArray:
