@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_opening, gaussian_filter, generate_binary_structure
 from sklearn.mixture import GaussianMixture
 
+from xanesmap.phasemap.denoising import denoise_fraction
+
 FloatArray = NDArray[np.floating[Any]]
 
 # Voxels drawn for the mixture: enough for its means to be known to a per mille.
@@ -124,11 +126,38 @@ def sample_mask(amount: FloatArray, *, threshold: float, smoothing_px: float) ->
     `(z, y, x)` mask without specks narrower than three voxels. A voxel depends on its neighbours up to `mask_reach`
     away only, so slabs with that much overlap give the mask of the whole.
     """
-    above = smooth_amount(amount, smoothing_px=smoothing_px) > threshold
-    structure = generate_binary_structure(above.ndim, 1)
+    return _without_specks(smooth_amount(amount, smoothing_px=smoothing_px) > threshold)
+
+
+def narrowed_mask(
+    mask: NDArray[np.bool_], amount: FloatArray, sigma: FloatArray, *, threshold: float, smoothing_px: float
+) -> NDArray[np.bool_]:
+    """Voxels of a sample that hold at least so much.
+
+    Parameters
+    ----------
+    mask
+        `(z, y, x)` True inside the sample; outside nothing is known, so the sample cannot grow.
+    amount, sigma
+        `(z, y, x)` edge step and its standard deviation, 1/um.
+    threshold
+        Smallest denoised edge step, 1/um.
+    smoothing_px
+        Standard deviation of the denoising (`denoise_fraction`), voxels.
+
+    Returns
+    -------
+    `(z, y, x)` mask without specks narrower than three voxels.
+    """
+    denoised = denoise_fraction(amount, sigma, mask, smoothing_px=smoothing_px)
+    return _without_specks(mask & (np.nan_to_num(denoised, nan=0.0) >= threshold))
+
+
+def _without_specks(inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    structure = generate_binary_structure(inside.ndim, 1)
     # What touches the border goes on beyond it, also where the volume is a single slice.
-    opened: NDArray[np.bool_] = binary_opening(np.pad(above, 1, mode="edge"), structure)[1:-1, 1:-1, 1:-1]
-    return opened & above
+    opened: NDArray[np.bool_] = binary_opening(np.pad(inside, 1, mode="edge"), structure)[1:-1, 1:-1, 1:-1]
+    return opened & inside
 
 
 def mask_reach(smoothing_px: float) -> int:

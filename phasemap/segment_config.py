@@ -26,6 +26,8 @@ class SegmentConfig(BaseModel):
     """How voxels get their phase: `threshold` on denoised fractions, Gaussian `mixture`, or Markov `random-field`."""
     pure_threshold: Annotated[float, Field(gt=0.5, lt=1)] | None = None
     """A voxel belongs to a phase from this fraction on; that of the run when not given."""
+    mask_threshold_per_um: Annotated[float, Field(gt=0)] | None = None
+    """Voxels with a smaller denoised edge step are left out of the sample, 1/um; the mask of the run when not given."""
     smoothing_px: Annotated[float, Field(ge=0.5, le=5)] = 1.0
     """Standard deviation of the denoising, voxels."""
     coupling: Annotated[float, Field(ge=0, le=10)] = COUPLING

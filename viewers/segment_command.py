@@ -19,6 +19,9 @@ def segment(
     result: Annotated[Path, typer.Argument(help="Result folder, ending in .zarr.")],
     method: Annotated[str | None, typer.Option(help="threshold, mixture or random-field.")] = None,
     threshold: Annotated[float | None, typer.Option(help="Fraction from which a voxel is one phase.")] = None,
+    mask_threshold: Annotated[
+        float | None, typer.Option(help="Leave voxels with a smaller edge step out of the sample, 1/um.")
+    ] = None,
     core: Annotated[str | None, typer.Option(help="Phase of the core; the first one when not given.")] = None,
     resolution_nm: Annotated[
         float | None, typer.Option(help="Resolution (full width at half maximum), nm; measured when not given.")
@@ -44,6 +47,7 @@ def segment(
     settings: dict[str, Any] = {
         "method": method,
         "pure_threshold": threshold,
+        "mask_threshold_per_um": mask_threshold,
         "core_phase": core,
         "resolution_nm": resolution_nm,
         "smoothing_px": smoothing_px,

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from xanesmap.phasemap.masking import mask_reach, mask_threshold, sample_mask, smooth_amount
+from xanesmap.phasemap.masking import mask_reach, mask_threshold, narrowed_mask, sample_mask, smooth_amount
 
 STEP = 0.2
 
@@ -140,3 +140,20 @@ def test_a_single_slice_has_a_mask_and_what_touches_the_border_stays():
     np.testing.assert_array_equal(sample_mask(amount, threshold=STEP / 2, smoothing_px=0), amount > STEP / 2)
     cut = STEP * sphere()[:, :, 10:]
     np.testing.assert_array_equal(sample_mask(cut, threshold=STEP / 2, smoothing_px=0), cut > STEP / 2)
+
+
+def test_a_mask_is_narrowed_to_what_holds_enough_and_never_grows():
+    blurred = gaussian_filter(STEP * sphere(), 2.0)
+    noise = 0.05 * STEP
+    amount = (blurred + noise * np.random.default_rng(0).standard_normal(blurred.shape)).astype(np.float32)
+    mask = blurred > 0.2 * STEP
+    sigma = np.full_like(amount, noise)
+    sizes = []
+    for threshold in (1e-6, 0.5 * STEP, 0.8 * STEP, 2 * STEP):
+        narrow = narrowed_mask(mask, amount, sigma, threshold=threshold, smoothing_px=1.0)
+        assert not narrow[~mask].any()
+        sizes.append(narrow.sum())
+    assert sizes[0] == pytest.approx(mask.sum(), rel=3e-3)  # lone corners are specks
+    assert sizes[1] == pytest.approx((blurred >= 0.5 * STEP).sum(), rel=0.02)
+    assert sizes[2] == pytest.approx((blurred >= 0.8 * STEP).sum(), rel=0.04)
+    assert sizes[3] == 0
