@@ -42,6 +42,10 @@ _SMOOTHING_PX = 1.0
 # Over which the squared curvature is averaged: the error lies about as far from the front.
 _SPREAD_PX = 1.0
 _TRUNCATE = 3.0
+_SPREAD_REACH = int(_TRUNCATE * _SPREAD_PX + 0.5)
+_IN_PLANE_REACH = int(_TRUNCATE * _SMOOTHING_PX + 0.5) + 1 + _SPREAD_REACH
+# Rows of a slice worked on at once: a dozen maps of a whole slab would take as much memory as its attenuation.
+_BLOCK_ROWS = 64
 _HIGHEST_FREQUENCY = 4.0  # cycles per pixel: beyond, voxels average all away
 _FREQUENCIES = 1600
 _POLAR, _AZIMUTHS = 24, 6
@@ -73,8 +77,7 @@ class ResolutionLoss:
     @property
     def reach(self) -> int:
         """Slices on either side that the error of a voxel depends on."""
-        spread = int(_TRUNCATE * _SPREAD_PX + 0.5)
-        return spread if self.frames == "as recorded" else spread + 1 + int(_TRUNCATE * _SMOOTHING_PX + 0.5)
+        return _SPREAD_REACH if self.frames == "as recorded" else _IN_PLANE_REACH
 
 
 @functools.lru_cache(maxsize=16)
@@ -142,6 +145,25 @@ def resolution_variance(
     -------
     `(phase, z, y, x)` variance, unitless; 0 outside. It depends on slices up to `loss.reach` away.
     """
+    variance = np.zeros(fraction.shape, np.float32)
+    for start in range(0, inside.shape[1], _BLOCK_ROWS):
+        first, stop = max(0, start - _IN_PLANE_REACH), start + _BLOCK_ROWS + _IN_PLANE_REACH
+        rows = (Ellipsis, slice(first, stop), slice(None))
+        if not inside[rows].any():
+            continue
+        found = _variance_of_block(fraction[rows], fraction_sigma[rows], amount[rows], inside[rows], loss)
+        own = variance[..., start : start + _BLOCK_ROWS, :]
+        own[...] = found[..., start - first : start - first + own.shape[-2], :]
+    return variance
+
+
+def _variance_of_block(
+    fraction: FloatArray,
+    fraction_sigma: FloatArray,
+    amount: FloatArray,
+    inside: NDArray[np.bool_],
+    loss: ResolutionLoss,
+) -> NDArray[np.float32]:
     weight = np.where(inside, np.maximum(amount, 0), 0).astype(np.float32)
     total = _smooth(weight, loss.axes)
     squared_weight = np.where(weight > 0, weight**2, 1)

@@ -128,6 +128,14 @@ def test_every_phase_of_three_has_the_error_of_its_own_fronts():
     assert variance[1, 3, 10, 9] == pytest.approx(variance[1, 3, 10, 20], rel=1e-3)
 
 
+def test_large_slices_are_worked_on_in_blocks_that_do_not_show():
+    rng = np.random.default_rng(0)
+    fraction = rng.random((2, 7, 150, 20)).astype(np.float32)
+    fraction[1] = 1 - fraction[0]
+    turned = variance_of(np.ascontiguousarray(fraction.transpose(0, 1, 3, 2)))
+    np.testing.assert_allclose(variance_of(fraction), turned.transpose(0, 1, 3, 2), rtol=1e-4, atol=1e-7)
+
+
 @pytest.mark.parametrize("frames", ["as recorded", "interpolated"])
 def test_a_slab_with_its_reach_has_the_errors_of_the_whole(frames):
     rng = np.random.default_rng(0)
