@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -12,8 +13,9 @@ import numpy as np
 import zarr
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.colours import fraction_map, phase_colours
+from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
@@ -24,8 +26,18 @@ MU = "mu"
 PHASE = "phase"
 PARTICLE = "particle"
 
+LENGTH_UNIT = "1/µm"
+"""Unit of attenuation as a window writes it."""
+
+SURFACES = (
+    ("particle", "shell_thickness", "µm", "viridis"),
+    ("front", "mean_curvature", LENGTH_UNIT, "turbo"),
+)
+"""Stored surfaces: name, the values that colour it, their unit, the colours."""
+
 _UPPER_PERCENTILE = 99.95
 _RAMP = np.linspace(0, 1, 256)
+_SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -33,6 +45,9 @@ class PlannedLayer:
     """One layer of a session."""
 
     name: str
+    """Which layer it is."""
+    title: str
+    """What it is called in the window, with its unit."""
     kind: Literal["image", "labels", "surface"]
     data: Any
     """Levels, finest first, each a lazy array (z, y, x), or (energy, z, y, x) for mu; of a surface (vertices, faces,
@@ -68,32 +83,61 @@ def planned_layers(result: PhaseMap) -> list[PlannedLayer]:
 
 
 def _maps(result: PhaseMap) -> Iterator[PlannedLayer]:
-    um = (result.pixel_size_um,) * 3
     if result.mu is not None:
-        levels = _lazy_levels(result, "mu")
-        bright = levels[-1][-1]
-        axes, units = ("energy", "z", "y", "x"), ("pixel", "um", "um", "um")
-        shown: dict[str, Any] = {"limits": _limits(bright), "ramp": "gray", "axes": axes, "units": units}
-        yield PlannedLayer(name=MU, kind="image", data=levels, scale=(1.0, *um), **shown)
-    for name, ramp in (("amount", "gray"), ("amount_sigma", "magma"), ("residual", "magma"), ("chi_square", "magma")):
+        yield _attenuation(result)
+    per_length = f" ({LENGTH_UNIT})" if result.attenuation_unit == PER_LENGTH else ""
+    titles = {
+        "amount": f"amount{per_length}",
+        "amount_sigma": f"sigma of amount{per_length}",
+        "residual": "R-factor of the fit",
+        "chi_square": "chi-square of the fit",
+    }
+    for name, title in titles.items():
         if getattr(result, name) is not None:
-            levels = _lazy_levels(result, name)
-            limits = _limits(levels[-1])
-            yield PlannedLayer(name=name, kind="image", data=levels, scale=um, limits=limits, ramp=ramp)
+            yield _map(result, name, title, _lazy_levels(result, name), "gray" if name == "amount" else "magma")
+
+
+def _attenuation(result: PhaseMap) -> PlannedLayer:
+    levels = _lazy_levels(result, "mu")
+    per_length = result.attenuation_unit == PER_LENGTH
+    return PlannedLayer(
+        name=MU,
+        title=f"attenuation ({LENGTH_UNIT})" if per_length else "optical depth",
+        kind="image",
+        data=levels,
+        scale=(1.0, *(result.pixel_size_um,) * 3),
+        axes=("energy", "z", "y", "x"),
+        units=("pixel", "um", "um", "um"),
+        limits=max(_limits(levels[-1][energy]) for energy in _telling_energies(result)),
+        ramp="gray",
+    )
+
+
+def _telling_energies(result: PhaseMap) -> list[int]:
+    """Indices of energies among which one is nearly the brightest: where the phases absorb most, and a few more."""
+    n = result.energies_ev.size
+    phases = np.asarray(result.attributes.get("fit", {}).get("design", []), dtype=np.float64)
+    known = [int(phases[:, : len(result.phases)].max(axis=1).argmax())] if phases.shape[:1] == (n,) else []
+    return sorted({0, n // 3, n // 2, 2 * n // 3, n - 1, *known})
+
+
+def _map(
+    result: PhaseMap, name: str, title: str, levels: list[da.Array], ramp: NDArray[np.float64] | str
+) -> PlannedLayer:
+    """A map of one number a voxel; one whose colours are given by an array is a fraction, from 0 to 1."""
+    limits = (0.0, 1.0) if not isinstance(ramp, str) else _limits(levels[-1])
+    scale = (result.pixel_size_um,) * 3
+    return PlannedLayer(name=name, title=title, kind="image", data=levels, scale=scale, limits=limits, ramp=ramp)
 
 
 def _fractions(result: PhaseMap) -> Iterator[PlannedLayer]:
-    um = (result.pixel_size_um,) * 3
     fractions, sigmas = _lazy_levels(result, "fraction"), _lazy_levels(result, "fraction_sigma")
     for index, phase in enumerate(result.phases):
         levels = [level[index] for level in sigmas]
-        limits = _limits(levels[-1])
-        yield PlannedLayer(name=f"sigma {phase}", kind="image", data=levels, scale=um, limits=limits, ramp="magma")
-        colours = fraction_map(result.phases, index)(_RAMP)
+        yield _map(result, f"sigma {phase}", f"sigma of fraction {phase}", levels, "magma")
+        colours = np.asarray(fraction_map(result.phases, index)(_RAMP))
         levels = [level[index] for level in fractions]
-        yield PlannedLayer(
-            name=f"fraction {phase}", kind="image", data=levels, scale=um, limits=(0.0, 1.0), ramp=colours
-        )
+        yield _map(result, f"fraction {phase}", f"fraction {phase}", levels, colours)
 
 
 def _labels(result: PhaseMap) -> Iterator[PlannedLayer]:
@@ -102,9 +146,10 @@ def _labels(result: PhaseMap) -> Iterator[PlannedLayer]:
         table = read_table(result, "particles")
         features = {"index": [0, *range(1, 1 + len(next(iter(table.values()))))], **_under_zero(table)} if table else {}
         levels = _lazy_levels(result, "particle_labels")
-        yield PlannedLayer(name=PARTICLE, kind="labels", data=levels, scale=um, features=features)
+        yield PlannedLayer(name=PARTICLE, title=PARTICLE, kind="labels", data=levels, scale=um, features=features)
     yield PlannedLayer(
         name=PHASE,
+        title=PHASE,
         kind="labels",
         data=_lazy_levels(result, "phase_labels"),
         scale=um,
@@ -124,7 +169,7 @@ def label_colouring(phases: tuple[str, ...]) -> dict[int | None, tuple[float, ..
 
 
 def _surfaces(result: PhaseMap) -> Iterator[PlannedLayer]:
-    for name, values, ramp in (("particle", "shell_thickness", "viridis"), ("front", "mean_curvature", "turbo")):
+    for name, values, unit, ramp in SURFACES:
         folder = result.path / "surfaces" / name
         if not (folder / values).is_dir():
             continue
@@ -133,8 +178,10 @@ def _surfaces(result: PhaseMap) -> Iterator[PlannedLayer]:
             continue
         coloured = np.nan_to_num(parts[values].astype(np.float32))
         low, high = np.percentile(coloured, [2, 98]) if values == "mean_curvature" else (0.0, coloured.max())
+        title = f"{name} surface, {values.replace('_', ' ')}"
         yield PlannedLayer(
-            name=f"{name} surface, {values.replace('_', ' ')}",
+            name=title,
+            title=f"{title} ({unit})",
             kind="surface",
             data=(parts["vertices"], parts["faces"], coloured),
             scale=(1.0, 1.0, 1.0),
@@ -190,7 +237,6 @@ def level_in_3d(shapes: list[tuple[int, ...]], itemsize: int, *, budget: int = V
     return len(shapes) - 1
 
 
-def energy_text(energies_ev: NDArray[np.float64], index: int) -> str:
-    """Photon energy of a step of the slider, in words."""
-    index = min(max(index, 0), energies_ev.size - 1)
-    return f"{energies_ev[index]:.2f} eV ({index + 1} of {energies_ev.size})"
+def subscripted(name: str) -> str:
+    """Name with the numbers of a chemical formula as subscripts."""
+    return re.sub(r"\$_\{([\d.]+)\}\$", lambda found: found[1].translate(_SUBSCRIPTS), formula_text(name))

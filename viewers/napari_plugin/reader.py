@@ -44,7 +44,8 @@ def read_result(path: str) -> list[tuple[Any, ...]]:
     from napari.utils.notifications import show_error
 
     from xanesmap.phasemap.result import open_result
-    from xanesmap.viewers.napari_plugin.session import furnish, layer_tuples
+    from xanesmap.viewers.napari_plugin.furniture import furnish
+    from xanesmap.viewers.napari_plugin.session import layer_tuples
 
     try:
         result = open_result(path)
@@ -54,5 +55,5 @@ def read_result(path: str) -> list[tuple[Any, ...]]:
         return NO_LAYERS
     viewer = napari.current_viewer()
     if viewer is not None:
-        furnish(viewer, result)
+        furnish(viewer)
     return list(layers)

@@ -2,6 +2,8 @@
 
 viewer
     a napari window of 1600 x 1000, shown
+module_viewer
+    the same for all tests of a module, where each leaves it as it found it: quicker
 open_viewer
     a function that opens one, with the options of `napari.Viewer`; several may be open
 session
@@ -28,6 +30,7 @@ import sys
 import threading
 import time
 import warnings
+from contextlib import contextmanager
 
 import pytest
 
@@ -119,18 +122,19 @@ def native_canvas(viewer):
     return viewer.window._qt_viewer.canvas.native
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def settle(qapp):
     return Settle()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def mouse(settle):
     return Mouse(settle)
 
 
-@pytest.fixture
-def open_viewer(qapp, settle):
+@contextmanager
+def viewers_that_leave_nothing(settle):
+    """Function that opens viewers; at the end they are closed, and what is left fails."""
     napari.settings.get_settings().reset()
     threads = set(threading.enumerate())
 
@@ -149,6 +153,12 @@ def open_viewer(qapp, settle):
     left = leftovers(threads)
     napari._qt.qt_viewer.QtViewer._instances.clear()  # the next test shall not answer for this one
     assert not left, left
+
+
+@pytest.fixture
+def open_viewer(settle):
+    with viewers_that_leave_nothing(settle) as opened:
+        yield opened
 
 
 def leftovers(threads):
@@ -172,6 +182,12 @@ def viewer(open_viewer):
     return open_viewer()
 
 
+@pytest.fixture(scope="module")
+def module_viewer(settle):
+    with viewers_that_leave_nothing(settle) as opened:
+        yield opened()
+
+
 @pytest.fixture
 def session(viewer, small_result, settle):
     open_session(viewer, small_result)
@@ -179,7 +195,7 @@ def session(viewer, small_result, settle):
     return viewer
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def shown_widget(settle):
     def shown(viewer, widget_class, name="widget", area="right"):
         widget = widget_class(viewer)

@@ -1,11 +1,12 @@
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from xanesmap.phasemap.result import open_result
-from xanesmap.viewers.napari_plugin.layer_plan import energy_text, label_colouring, level_in_3d, planned_layers
+from xanesmap.viewers.napari_plugin.layer_plan import label_colouring, level_in_3d, planned_layers, subscripted
 
 
 @pytest.fixture(scope="module")
@@ -63,10 +64,30 @@ def test_the_level_in_3d_is_the_finest_that_fits_memory_and_texture(sizes, items
     assert level_in_3d(shapes, itemsize) == level
 
 
-def test_the_energy_is_told_in_ev_and_stays_in_range():
-    energies = np.array([7092.0, 7110.25, 7180.0])
-    assert energy_text(energies, 1) == "7110.25 eV (2 of 3)"
-    assert energy_text(energies, 99) == "7180.00 eV (3 of 3)"
+def test_titles_tell_the_unit(plan):
+    assert plan["mu"].title == "attenuation (1/µm)"
+    assert plan["amount"].title == "amount (1/µm)"
+    assert plan["residual"].title == "R-factor of the fit"
+
+
+def test_a_result_of_optical_depth_has_no_attenuation_per_length(small_result):
+    attributes = {**small_result.attributes, "attenuation_unit": "1"}
+    titles = {layer.name: layer.title for layer in planned_layers(replace(small_result, attributes=attributes))}
+    assert titles["mu"] == "optical depth"
+    assert titles["amount"] == "amount"
+
+
+def test_limits_of_the_attenuation_span_its_brightest_energy(small_result, plan):
+    middle = small_result.mu.to_numpy()[:, small_result.shape[0] // 2]
+    brightest = np.percentile(middle, 99.9, axis=(1, 2)).max()
+    assert plan["mu"].limits[1] == pytest.approx(brightest, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("LiFePO4", "LiFePO₄"), ("Fe3P", "Fe₃P"), ("mixed", "mixed"), ("c2", "c2")]
+)
+def test_numbers_of_formulae_are_subscripts(name, shown):
+    assert subscripted(name) == shown
 
 
 def test_a_result_without_attenuation_has_no_such_layer(small_result, tmp_path):
