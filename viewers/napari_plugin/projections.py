@@ -49,6 +49,7 @@ class Projections:
         self.scan = scan
         self._references: OrderedDict[int, _Reference] = OrderedDict()
         self._lock = threading.Lock()
+        self._limits: dict[Shown, tuple[float, float]] = {}
 
     @property
     def n_energies(self) -> int:
@@ -76,7 +77,7 @@ class Projections:
             The file cannot be read.
         """
         counts = self.scan.tomograms[energy].read_projection(angle)
-        return _corrected(counts[None], self._reference(energy), shown=shown)[0]
+        return np.asarray(_corrected(counts[None], self._reference(energy), shown=shown)[0])
 
     def sinogram(self, energy: int, row: int, *, shown: Shown = "attenuation") -> NDArray[np.float32]:
         """`(angle, u)` one detector row at all angles, in the order they were recorded.
@@ -90,7 +91,7 @@ class Projections:
         whole = self._reference(energy)
         rows = slice(row, row + 1)
         reference = _Reference(dark=whole.dark[rows], light=whole.light[rows], dead=whole.dead[rows])
-        return _corrected(frames.projections, reference, shown=shown)[:, 0]
+        return np.asarray(_corrected(frames.projections, reference, shown=shown)[:, 0])
 
     def mean_over_energies(self, angle_deg: float, *, shown: Shown, go_on: GoOn) -> NDArray[np.float32] | None:
         """`(v, u)` mean of the frames of all energies that are nearest to an angle; None where it was given up."""
@@ -100,6 +101,22 @@ class Projections:
                 return None
             total += self.frame(energy, self.nearest_angle(energy, angle_deg), shown=shown)
         return np.asarray(total / self.n_energies, np.float32)
+
+    def limits(self, shown: Shown) -> tuple[float, float]:
+        """Values at the ends of one scale of grey for all frames, from three of them at the lowest and highest energy.
+
+        Raises
+        ------
+        DataError
+            A file cannot be read.
+        """
+        if shown not in self._limits:
+            frames = []
+            for energy in {0, self.n_energies - 1}:
+                last = self.n_angles(energy) - 1
+                frames += [self.frame(energy, angle, shown=shown) for angle in {0, last // 2, last}]
+            self._limits[shown] = shown_limits(np.stack(frames))
+        return self._limits[shown]
 
     def _reference(self, energy: int) -> _Reference:
         with self._lock:
