@@ -1,10 +1,12 @@
 """The command line as its users meet it."""
 
+import shutil
 import sys
 from typing import NamedTuple
 
 import pytest
 
+from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.viewers.command_line import main
 
 
@@ -46,3 +48,12 @@ def refused(command):
         return lines[-1]
 
     return call
+
+
+@pytest.fixture(scope="session")
+def segmented_result(small_result, tmp_path_factory):
+    """The small result with particles, one of them with core and shell, and axes a, b, c of a crystal."""
+    copy = tmp_path_factory.mktemp("segmented") / "small.zarr"
+    shutil.copytree(small_result.path, copy)
+    axes = {"a": (0.0, 0.6, 0.8), "b": (0.0, -0.8, 0.6), "c": (1.0, 0.0, 0.0)}
+    return segment_phases(copy, axes=axes, null_draws=0, error_draws=0)

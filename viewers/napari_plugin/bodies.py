@@ -23,7 +23,7 @@ FINEST = 3
 """Points per voxel along each axis where a body is small."""
 
 _MARGIN_PX = 3
-_SMOOTHING_PX = 1.1  # rounds the stairs of voxels; moves a surface of radius R by 1.2 / R voxels
+_SMOOTHING_PX = 1.1  # rounds the stairs of voxels
 _REFINED_VOXELS = 1_500_000
 
 
@@ -201,19 +201,19 @@ def _body(
     own &= labels > 0
     start = np.array([part.start for part in box]) - _MARGIN_PX
     inner = _without_specks(labels == core + 1)
-    smooth = {"solid": _smoothed(own | inner), "core": _smoothed(inner)}
+    solid = _depth(own | inner)
+    core_depth = np.minimum(_depth(inner), solid)
     shares = [_smoothed(labels == value) for value in range(1, len(result.label_names) + 1)]
     known = own & np.isfinite(padded := np.pad(fraction[box], _MARGIN_PX))
     weight = np.maximum(_smoothed(known), 1e-3)
     mean = (_smoothed(np.where(known, padded, 0)) / weight).astype(np.float32)
-    depth = _SMOOTHING_PX * np.sqrt(2 * np.pi) * finer  # slope of a smoothed step is 1 / (sqrt(2 pi) sigma)
     centre = np.argwhere(own).mean(axis=0) if own.any() else np.array(own.shape) / 2
     return Body(
         number=number,
         origin_um=((start + np.array(block.first)) * block.voxel_um).astype(np.float32),
         step_um=block.voxel_um / finer,
-        solid=(_refined(smooth["solid"], finer) - 0.5) * np.float32(depth),
-        core=(_refined(smooth["core"], finer) - 0.5) * np.float32(depth),
+        solid=_refined(solid, finer) * np.float32(finer),
+        core=_refined(core_depth, finer) * np.float32(finer),
         shares=np.stack([_refined(share, finer) for share in shares]),
         fraction=_refined(mean, finer),
         centre_um=((start + np.array(block.first) + centre) * block.voxel_um).astype(np.float32),
@@ -232,6 +232,17 @@ def _without_specks(core: NDArray[np.bool_]) -> NDArray[np.bool_]:
 def _smoothed(values: NDArray[Any]) -> FloatArray:
     smooth: FloatArray = ndimage.gaussian_filter(values.astype(np.float32), _SMOOTHING_PX)
     return smooth
+
+
+def _depth(inside: NDArray[np.bool_]) -> FloatArray:
+    """Smooth field, roughly the depth in voxels, that is above 0 in as many voxels as there are inside.
+
+    Smoothing moves curved surfaces inwards; a level that keeps the volume moves them back.
+    """
+    smooth = _smoothed(inside)
+    count = int(inside.sum())
+    level = np.partition(smooth, smooth.size - count, axis=None)[smooth.size - count] if count else np.float32(1)
+    return (smooth - level) * np.float32(_SMOOTHING_PX * np.sqrt(2 * np.pi))  # the slope of a smoothed step
 
 
 def _refined(field: FloatArray, finer: int) -> FloatArray:
