@@ -179,8 +179,19 @@ def _read_arrays(path: Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
         raise DataError(message) from error
 
 
-def displacement_in(path: Path) -> NDArray[np.float64] | None:
-    """`(energy, angle, 2)` displacement (v, u) of the frames of a result, pixels; None where they were not aligned.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredAlignment:
+    """An alignment with the angles and energies it was made for."""
+
+    alignment: Alignment
+    angles_rad: NDArray[np.float64]
+    """`(energy, angle)`; NaN beyond the last frame of an energy."""
+    energies_ev: NDArray[np.float64]
+    """`(energy,)` as recorded."""
+
+
+def stored_alignment(path: Path) -> StoredAlignment | None:
+    """Alignment of the frames of a result, or of `alignment.zarr`; None where they were not aligned.
 
     Raises
     ------
@@ -189,7 +200,24 @@ def displacement_in(path: Path) -> NDArray[np.float64] | None:
     """
     if not (path / ALIGNMENT_GROUP).is_dir():
         return None
-    return _as_alignment(*_read_arrays(path)).displacement_px
+    arrays, facts = _read_arrays(path)
+    return StoredAlignment(
+        alignment=_as_alignment(arrays, facts),
+        angles_rad=arrays["angles_rad"].astype(np.float64),
+        energies_ev=arrays["energies_ev"].astype(np.float64),
+    )
+
+
+def displacement_in(path: Path) -> NDArray[np.float64] | None:
+    """`(energy, angle, 2)` displacement (v, u) of the frames of a result, pixels; None where they were not aligned.
+
+    Raises
+    ------
+    DataError
+        The alignment is damaged.
+    """
+    stored = stored_alignment(path)
+    return None if stored is None else stored.alignment.displacement_px
 
 
 def _as_alignment(arrays: Mapping[str, NDArray[Any]], facts: Mapping[str, Any]) -> Alignment:

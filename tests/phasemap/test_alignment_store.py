@@ -10,7 +10,7 @@ from xanesmap.errors import DataError, MismatchError
 from xanesmap.phasemap.alignment_choice import choose_alignment, is_still
 from xanesmap.phasemap.alignment_job import align
 from xanesmap.phasemap.alignment_reporting import read_report
-from xanesmap.phasemap.alignment_store import read_alignment
+from xanesmap.phasemap.alignment_store import displacement_in, read_alignment, stored_alignment
 from xanesmap.phasemap.config import make_config
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.preparation import load_references
@@ -174,3 +174,12 @@ def test_a_file_of_another_object_is_named(small_scan, small_settings, tmp_path)
     shutil.copy(other.files[5], mixed / small_scan.files[5].name)
     with pytest.raises(MismatchError, match=small_scan.files[5].name):
         chosen(mixed)
+
+
+def test_a_stored_alignment_tells_the_angles_and_energies_it_is_of(outcome, moving, small_result):
+    scan = open_scan(moving.folder)
+    stored = stored_alignment(outcome.path)
+    np.testing.assert_array_equal(stored.energies_ev, scan.energies_ev)
+    np.testing.assert_allclose(stored.angles_rad, [tomogram.angles_rad for tomogram in scan.tomograms])
+    np.testing.assert_array_equal(stored.alignment.displacement_px, displacement_in(outcome.path))
+    assert stored_alignment(small_result.path / "fraction") is None
