@@ -34,12 +34,17 @@ class AddedMaps:
 
     @property
     def components(self) -> xr.DataArray | None:
-        """(component, z, y, x) principal components or amounts of factors; None before ``xanesmap unmix``."""
+        """(component, z, y, x) principal components, over their noise; None before ``xanesmap unmix``."""
         return self._added("components")
 
     @property
+    def factors(self) -> xr.DataArray | None:
+        """(component, z, y, x) amounts of non-negative factors; None before ``xanesmap unmix --method nmf``."""
+        return self._added("factors")
+
+    @property
     def cluster_labels(self) -> xr.DataArray | None:
-        """(z, y, x) cluster of every spectrum, 1 the largest; None before ``xanesmap unmix``."""
+        """(z, y, x) cluster of every spectrum, 1 the largest; None before ``xanesmap unmix --method k-means``."""
         return self._added("cluster_labels")
 
     @property

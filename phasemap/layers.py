@@ -171,7 +171,15 @@ ADDED_LAYERS = (
         path="components",
         dtype="float32",
         units="1",
-        long_name="principal components (over their noise) or amounts of factors",
+        long_name="principal components of the spectra, in standard deviations of their noise",
+        leading="component",
+    ),
+    Layer(
+        name="factors",
+        path="factors",
+        dtype="float32",
+        units="1/um",
+        long_name="amounts of non-negative factors of the spectra",
         leading="component",
     ),
     Layer(
@@ -211,6 +219,7 @@ OPTICAL_DEPTH_NAMES = {
     "edge_step_sigma": "one standard deviation of the edge step of the optical depth",
     "white_line_height": "height of the white line above the pre-edge, in optical depth",
     "white_line_height_sigma": "one standard deviation of the height of the white line, in optical depth",
+    "factors": "amounts of non-negative factors of the spectra, in optical depth",
     "denoised_amount": "denoised edge step of the optical depth, for pictures: without error bars",
 }
 """Layers that hold attenuation, by what they hold where it is integrated along the beam."""

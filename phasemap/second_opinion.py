@@ -62,7 +62,9 @@ class SecondOpinion:
     correlation: float
 
 
-def sample_voxels(result: PhaseMap, *, slice_z: int | None = None, seed: int = 0) -> SampledVoxels:
+def sample_voxels(
+    result: PhaseMap, *, slice_z: int | None = None, most: int = MOST_VOXELS, seed: int = 0
+) -> SampledVoxels:
     """Voxels inside the mask with their kept attenuation.
 
     Parameters
@@ -71,6 +73,8 @@ def sample_voxels(result: PhaseMap, *, slice_z: int | None = None, seed: int = 0
         A result that kept its attenuation.
     slice_z
         Slice to take them from, all of them; when not given, drawn from ten slices spread over the sample.
+    most
+        Voxels drawn at most where no slice is given.
     seed
         Of the choice.
 
@@ -91,8 +95,8 @@ def sample_voxels(result: PhaseMap, *, slice_z: int | None = None, seed: int = 0
     chosen = sorted({filled[i] for i in np.linspace(0, len(filled) - 1, 10).astype(int)})
     where, spectra = zip(*(_of_slice(result, z) for z in chosen), strict=True)
     places, columns = np.concatenate(where, axis=1), np.concatenate(spectra, axis=1)
-    if columns.shape[1] > MOST_VOXELS and slice_z is None:
-        kept = np.random.default_rng(seed).choice(columns.shape[1], MOST_VOXELS, replace=False)
+    if columns.shape[1] > most and slice_z is None:
+        kept = np.random.default_rng(seed).choice(columns.shape[1], most, replace=False)
         places, columns = places[:, kept], columns[:, kept]
     return SampledVoxels(where=places, spectra=columns, variance=_typical_variance(columns, model_of(result)))
 
@@ -119,7 +123,7 @@ def second_opinion(result: PhaseMap, voxels: SampledVoxels) -> SecondOpinion:
         Too few energies on the edge, or an edge of no known element.
     """
     edges = edges_of(result, voxels.spectra, voxels.variance)
-    fraction = _at(result, "fraction", voxels, phase=0)
+    fraction = layer_at(result, "fraction", voxels, 0)
     both = np.isfinite(fraction) & np.isfinite(edges.half_height_ev)
     correlation = spearmanr(fraction[both], edges.half_height_ev[both])[0] if both.sum() > 2 else np.nan
     return SecondOpinion(fraction=fraction, edges=edges, correlation=float(correlation))
@@ -160,6 +164,28 @@ def leftover(result: PhaseMap, voxels: SampledVoxels) -> ResidualComponent:
     return residual_component(voxels.spectra, model_of(result), noise=np.sqrt(voxels.variance))
 
 
+def layer_at(result: PhaseMap, name: str, voxels: SampledVoxels, *leading: int) -> FloatArray:
+    """`(voxel,)` values of a layer in voxels.
+
+    Parameters
+    ----------
+    result
+        The result the voxels were taken from.
+    name
+        Name of the layer.
+    voxels
+        The voxels.
+    leading
+        Index along the axis before z, where the layer has one.
+    """
+    layer = result.levels(name)[0]
+    found = np.empty(voxels.where.shape[1])
+    for z in np.unique(voxels.where[0]):
+        here = voxels.where[0] == z
+        found[here] = np.asarray(layer[(*leading, int(z))])[voxels.where[1][here], voxels.where[2][here]]
+    return found
+
+
 def _of_slice(result: PhaseMap, z: int) -> tuple[NDArray[np.intp], FloatArray]:
     inside = np.asarray(result.levels("mask")[0][z]) > 0
     mu = result.levels("mu")[0]
@@ -169,22 +195,12 @@ def _of_slice(result: PhaseMap, z: int) -> tuple[NDArray[np.intp], FloatArray]:
     return np.stack([np.full(y.size, z), y, x])[:, finite], spectra[:, finite].astype(np.float64)
 
 
-def _at(result: PhaseMap, name: str, voxels: SampledVoxels, *, phase: int) -> FloatArray:
-    layer = result.levels(name)[0]
-    found = np.empty(voxels.where.shape[1])
-    for z in np.unique(voxels.where[0]):
-        here = voxels.where[0] == z
-        found[here] = np.asarray(layer[phase, int(z)])[voxels.where[1][here], voxels.where[2][here]]
-    return found
-
-
 def _typical_variance(spectra: FloatArray, model: CombinationModel) -> FloatArray:
     """`(energy,)` variance of a voxel from the residuals of all, in the proportions of the weights.
 
     The median over the voxels of the scatter: what a minority of voxels holds beside the references does not count.
     """
-    fitted = spectra if model.matrix is None else model.matrix @ spectra
-    residual = fitted - model.design @ (model.normalised_solver @ fitted)
+    residual = model.residuals(spectra)
     used = model.used
     relative = (residual[used] ** 2 * model.weights[used, np.newaxis]).sum(axis=0)
     n_free = max(int(used.sum()) - model.design.shape[1], 1)

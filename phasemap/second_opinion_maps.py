@@ -13,7 +13,15 @@ from xanesmap.phasemap.amendment import Amendment
 from xanesmap.phasemap.layers import EDGE_MAP_NAMES
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.second_opinion import SampledVoxels, edges_of, leftover, model_of, sample_voxels, second_opinion
+from xanesmap.phasemap.second_opinion import (
+    SampledVoxels,
+    edges_of,
+    layer_at,
+    leftover,
+    model_of,
+    sample_voxels,
+    second_opinion,
+)
 from xanesmap.phasemap.voxel_maps import VoxelBlock, layers_named, require_attenuation, slabs_of_voxels
 from xanesmap.spectra.edge_maps import EdgeMaps
 from xanesmap.spectra.residual_components import ResidualComponent, residual_strength
@@ -84,9 +92,7 @@ def by_layer(edges: EdgeMaps) -> dict[str, NDArray[Any]]:
 def _edge_table(result: PhaseMap, voxels: SampledVoxels, edges: EdgeMaps) -> tuple[list[str], Iterator[list[object]]]:
     """Median and spread of the features in the voxels of every phase label."""
     titles = [f"{name.replace('_', ' ')}{what} (eV)" for name in _FEATURES for what in ("", " spread", " error")]
-    labels = result.levels("phase_labels")[0]
-    slices = {int(z): np.asarray(labels[int(z)]) for z in np.unique(voxels.where[0])}
-    own = np.array([slices[z][y, x] for z, y, x in voxels.where.T])
+    own = layer_at(result, "phase_labels", voxels)
 
     def rows() -> Iterator[list[object]]:
         for number, name in enumerate(result.label_names, start=1):

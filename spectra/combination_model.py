@@ -87,6 +87,19 @@ class CombinationModel:
         basis, triangle = self._orthogonal()
         return np.asarray(np.linalg.solve(triangle, basis.T) * np.sqrt(self.weights))
 
+    def residuals(self, spectra: FloatArray) -> FloatArray:
+        """What the free fit leaves of spectra `(energy, spectrum)`, normalised as they are fitted."""
+        fitted = self._normalised(spectra)
+        return np.asarray(fitted - self.design @ (self.normalised_solver @ fitted))
+
+    def without_background(self, spectra: FloatArray) -> FloatArray:
+        """Spectra `(energy, spectrum)`, normalised as they are fitted, less the background of the free fit."""
+        fitted = self._normalised(spectra)
+        return np.asarray(fitted - self.background.T @ (self.normalised_solver[self.n_phases :] @ fitted))
+
+    def _normalised(self, spectra: FloatArray) -> FloatArray:
+        return spectra if self.matrix is None else np.asarray(self.matrix @ spectra)
+
     def _orthogonal(self) -> tuple[FloatArray, FloatArray]:
         basis, triangle = np.linalg.qr(self.design * np.sqrt(self.weights)[:, np.newaxis])
         return basis, triangle

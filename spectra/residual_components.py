@@ -81,7 +81,7 @@ def residual_component(spectra: ArrayLike, model: CombinationModel, *, noise: Ar
     if values.ndim < 2 or len(values) != len(model.design):
         message = f"spectra of shape {values.shape} were given for a model of {len(model.design)} energies."
         raise FitError(message)
-    residual = _residuals(values.reshape(len(values), -1), model)
+    residual = model.residuals(values.reshape(len(values), -1))
     found = principal_components(residual, noise=sigma, n_lost=model.design.shape[1])
     shape = found.spectra[0]  # of unit length in units of the noise
     length = float(np.linalg.norm(shape))
@@ -118,10 +118,5 @@ def residual_strength(component: ResidualComponent, spectra: ArrayLike, model: C
     `(...)` strength, in the unit of the spectra.
     """
     values = np.asarray(spectra, dtype=np.float64)
-    residual = _residuals(values.reshape(len(values), -1), model)
+    residual = model.residuals(values.reshape(len(values), -1))
     return np.asarray(component.weights @ residual).reshape(values.shape[1:])
-
-
-def _residuals(columns: FloatArray, model: CombinationModel) -> FloatArray:
-    fitted = columns if model.matrix is None else model.matrix @ columns
-    return np.asarray(fitted - model.design @ (model.normalised_solver @ fitted))

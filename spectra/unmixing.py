@@ -1,5 +1,6 @@
 """Unmixing without or with little knowledge of the phases: principal components, clusters, non-negative factors."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, Literal, assert_never
 
@@ -39,6 +40,8 @@ class PrincipalComponents:
         `(component, spectrum)` position of each spectrum along them, with noise of standard deviation 1.
     mean
         `(energy,)` mean spectrum.
+    noise
+        `(energy,)` standard deviation that the spectra were scaled by.
     """
 
     eigenvalues: FloatArray
@@ -46,11 +49,17 @@ class PrincipalComponents:
     spectra: FloatArray
     scores: FloatArray
     mean: FloatArray
+    noise: FloatArray
 
     @property
     def n_significant(self) -> int:
         """Number of components that noise does not explain."""
         return int(np.count_nonzero(self.eigenvalues > self.noise_edge))
+
+    def project(self, spectra: ArrayLike) -> FloatArray:
+        """`(component, spectrum)` scores of other spectra, `(energy, spectrum)`, as those of `scores`."""
+        values = np.asarray(spectra, dtype=np.float64)
+        return np.asarray((self.spectra / self.noise**2) @ (values - self.mean[:, np.newaxis]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -67,12 +76,15 @@ class Clusters:
         `(cluster, energy)` mean spectra.
     criterion
         Bayesian information criterion of a Gaussian mixture, to compare numbers of clusters; NaN for k-means.
+    assign
+        From other spectra `(energy, spectrum)` to the numbers of their clusters.
     """
 
     labels: NDArray[np.intp]
     sizes: NDArray[np.intp]
     spectra: FloatArray
     criterion: float
+    assign: Callable[[FloatArray], NDArray[np.intp]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -139,6 +151,7 @@ def principal_components(
         spectra=np.asarray(model.components_ * sigma),
         scores=np.asarray(scores.T),
         mean=np.asarray(model.mean_ * sigma),
+        noise=sigma,
     )
 
 
@@ -176,23 +189,48 @@ def cluster_spectra(
     """
     values = _checked(spectra)
     found = principal_components(values, noise=noise)
-    scores = found.scores[: max(found.n_significant, 1)].T
+    n_used = max(found.n_significant, 1)
+    scores = found.scores[:n_used].T
     if len(scores) < (n_clusters or 2):
         message = f"{n_clusters or 2} clusters of {len(scores)} spectra were asked for; give more spectra."
         raise FitError(message)
+    predict, criterion = _sorted_scores(scores, n_clusters, method=method, seed=seed)
+    labels = predict(scores)
+    present, counts = np.unique(labels, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    rank = np.zeros(int(present.max()) + 1, np.intp)
+    rank[present[order]] = np.arange(len(present))
+
+    def assign(others: FloatArray) -> NDArray[np.intp]:
+        # a component of the mixture that was nobody's best is nobody's afterwards either, but for a rare spectrum
+        return np.asarray(rank[np.minimum(predict(found.project(others)[:n_used].T), len(rank) - 1)])
+
+    numbers = rank[labels]
+    return Clusters(
+        labels=numbers,
+        sizes=counts[order],
+        spectra=np.stack([values[:, numbers == number].mean(axis=1) for number in range(len(present))]),
+        criterion=criterion,
+        assign=assign,
+    )
+
+
+def _sorted_scores(
+    scores: FloatArray, n_clusters: int | None, *, method: ClusterMethod, seed: int
+) -> tuple[Callable[[FloatArray], NDArray[np.intp]], float]:
+    """What sorts scores into clusters, and the criterion of that choice."""
     match method:
         case "k-means":
             if n_clusters is None:
                 message = "k-means takes a number of clusters; give one, or take a Gaussian mixture."
                 raise FitError(message)
-            labels = KMeans(n_clusters, n_init=5, random_state=seed).fit_predict(scores)
-            return _clusters(values, np.asarray(labels), criterion=np.nan)
+            return KMeans(n_clusters, n_init=5, random_state=seed).fit(scores).predict, np.nan
         case "gaussian-mixture":
             numbers = range(1, min(MOST_CLUSTERS, len(scores)) + 1) if n_clusters is None else (n_clusters,)
             mixtures = [GaussianMixture(number, n_init=2, random_state=seed).fit(scores) for number in numbers]
             criteria = [float(mixture.bic(scores)) for mixture in mixtures]
             best = int(np.argmin(criteria))
-            return _clusters(values, np.asarray(mixtures[best].predict(scores)), criterion=criteria[best])
+            return mixtures[best].predict, criteria[best]
         case _:
             assert_never(method)
 
@@ -250,16 +288,6 @@ def _largest_of_noise(n_dimensions: int, n_spectra: int) -> float:
     centre = sum(roots) ** 2
     width = sum(roots) * (1 / roots[0] + 1 / roots[1]) ** (1 / 3)
     return float((centre + _TRACY_WIDOM_99 * width) / n_spectra)
-
-
-def _clusters(values: FloatArray, labels: NDArray[np.intp], *, criterion: float) -> Clusters:
-    present, counts = np.unique(labels, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
-    rank = np.empty(int(present.max()) + 1, np.intp)
-    rank[present[order]] = np.arange(len(present))
-    numbers = rank[labels]
-    means = np.stack([values[:, numbers == number].mean(axis=1) for number in range(len(present))])
-    return Clusters(labels=numbers, sizes=counts[order], spectra=means, criterion=criterion)
 
 
 def _checked(spectra: ArrayLike) -> FloatArray:

@@ -18,12 +18,15 @@ from xanesmap.errors import DataError
 from xanesmap.viewers import run_options as options
 from xanesmap.viewers.align_command import align
 from xanesmap.viewers.combinations_command import combinations
+from xanesmap.viewers.denoise_command import denoise
 from xanesmap.viewers.energies_command import energies
 from xanesmap.viewers.failures import failure_of
 from xanesmap.viewers.fit_command import fit
 from xanesmap.viewers.progress_bar import progress_bars
+from xanesmap.viewers.second_opinion_command import second_opinion
 from xanesmap.viewers.segment_command import segment
 from xanesmap.viewers.spectra_command import spectra
+from xanesmap.viewers.unmix_command import unmix
 from xanesmap.viewers.view_command import view
 
 app = typer.Typer(
@@ -245,6 +248,9 @@ app.command()(spectra)
 app.command()(combinations)
 app.command()(energies)
 app.command()(segment)
+app.command("second-opinion")(second_opinion)
+app.command()(unmix)
+app.command()(denoise)
 app.command()(view)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -75,6 +76,7 @@ Magnification = Annotated[
     typer.Option("--magnification", help="Change of magnification over energy: fit, recorded, zone-plate or none."),
 ]
 Roll = Annotated[bool | None, typer.Option("--roll", help="Fit a rotation of the detector against the rotation axis.")]
+Figures = Annotated[Path | None, typer.Option("--figures", help="Folder for pictures; none are drawn when not given.")]
 Threads = Annotated[int | None, typer.Option("--threads", help="Threads; all cores when not given.")]
 Overwrite = Annotated[bool | None, typer.Option("--overwrite", help="Replace an earlier result.")]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import LogNorm, Normalize, TwoSlopeNorm
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -13,13 +13,14 @@ from xanesmap.errors import DataError, FitError
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.second_opinion import SampledVoxels, leftover, model_of, sample_voxels, second_opinion
 from xanesmap.spectra.residual_components import ResidualComponent, residual_strength
-from xanesmap.viewers.colours import OUTSIDE, formula_text
+from xanesmap.viewers.colours import formula_text
+from xanesmap.viewers.map_panels import draw_map, percentile_norm, signed_norm
 from xanesmap.viewers.panels import PAGE_WIDTH_MM, STYLE, axes_at, heading, letter, new_figure, text_at
 from xanesmap.viewers.slices import slice_position
 
 _BINS = 60
 # Neighbouring voxels share noise, which lifts the largest eigenvalue of noise by some ten percent.
-_BEYOND_NOISE = 1.2
+BEYOND_NOISE = 1.2
 
 
 def second_opinion_figure(result: PhaseMap) -> Figure | None:
@@ -55,14 +56,14 @@ def _draw(result: PhaseMap, inside: SampledVoxels, everywhere: SampledVoxels) ->
     panels = [axes_at(figure, left, top, 62, 52) for top in (17, 88) for left in (8, 106)]
     shape = result.shape[1:]
     positions = _image(shape, inside, here.edges.half_height_ev)
-    _map(figure, panels[0], positions, "half-height of the edge (eV)", _limits(there.edges.half_height_ev), "viridis")
+    norm = percentile_norm(there.edges.half_height_ev)
+    draw_map(figure, panels[0], positions, title="half-height of the edge (eV)", norm=norm, colours="viridis")
     _scatter(panels[1], result, there.fraction, there.edges.half_height_ev)
     text_at(figure, f"rank correlation {there.correlation:+.3f}", 111, 16, fontsize=7)
     own = residual_strength(component, inside.spectra, model_of(result))
     own = own / component.sigma
-    limit = max(float(np.nanpercentile(np.abs(own), 99)), 3.0)
-    norm = TwoSlopeNorm(0, -limit, limit)
-    _map(figure, panels[2], _image(shape, inside, own), "residual component (σ of a voxel)", norm, "RdBu_r")
+    left, title = _image(shape, inside, own), "residual component (σ of a voxel)"
+    draw_map(figure, panels[2], left, title=title, norm=signed_norm(own, least=3.0), colours="RdBu_r")
     _component(panels[3], result, component)
     text_at(figure, _verdict(component), 111, 87, fontsize=7)
     for number, panel in enumerate(panels):
@@ -73,7 +74,7 @@ def _draw(result: PhaseMap, inside: SampledVoxels, everywhere: SampledVoxels) ->
 
 def _verdict(component: ResidualComponent) -> str:
     ratio = component.eigenvalues[0] / component.noise_edge
-    more = "more than noise" if ratio > _BEYOND_NOISE else "no more than noise"
+    more = "more than noise" if ratio > BEYOND_NOISE else "no more than noise"
     return f"{ratio:.2f} times the noise edge: {more}"
 
 
@@ -81,20 +82,6 @@ def _image(shape: tuple[int, ...], voxels: SampledVoxels, values: NDArray[np.flo
     image = np.full(shape, np.nan)
     image[voxels.where[1], voxels.where[2]] = values
     return image
-
-
-def _limits(values: NDArray[np.floating]) -> Normalize:
-    low, high = np.nanpercentile(values, [1, 99])
-    return Normalize(float(low), float(high))
-
-
-def _map(figure: Figure, axes: Axes, image: NDArray[np.float64], title: str, norm: Normalize, colours: str) -> None:
-    shown = axes.imshow(
-        image, norm=norm, cmap=mpl.colormaps[colours].with_extremes(bad=OUTSIDE), interpolation="nearest"
-    )
-    axes.set(xticks=[], yticks=[], xlabel="x →", ylabel="y\n↓")
-    axes.yaxis.label.set(rotation=0, ha="right", va="center")
-    figure.colorbar(shown, ax=axes, fraction=0.045, pad=0.03, extend="both", label=title)
 
 
 def _scatter(axes: Axes, result: PhaseMap, fraction: NDArray[np.floating], edge_ev: NDArray[np.floating]) -> None:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from xanesmap.errors import DataError
+from xanesmap.viewers import run_options as options
 from xanesmap.viewers.progress_bar import progress_bars
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def segment(
     line: Annotated[list[str] | None, typer.Option(help="NAME=z,y,x:z,y,x in um: a profile; repeatable.")] = None,
     line_radius_um: Annotated[float | None, typer.Option(help="Radius over which lines are averaged, um.")] = None,
     box: Annotated[list[str] | None, typer.Option(help="NAME=z,y,x:z,y,x in um: a mean; repeatable.")] = None,
-    figures: Annotated[Path | None, typer.Option(help="Folder for pictures; none are drawn when not given.")] = None,
-    threads: Annotated[int | None, typer.Option(help="Threads; all cores when not given.")] = None,
+    figures: options.Figures = None,
+    threads: options.Threads = None,
 ) -> None:
     """Find phases, particles, cores and shells; labels, tables and surfaces go into the result."""
     from xanesmap.phasemap.morphology import segment_phases
