@@ -49,7 +49,9 @@ class EnergyScale:
         `(energy,)` false where the offset moved an energy beyond a reference: it has no say in the fit.
     fit
         What the fit to the summed spectrum found, also where that was not used; None where none was made.
-    notes
+    voxels
+        What the fit to single voxels found, where it has a share in the offset.
+    remarks
         What was done, one sentence each.
     """
 
@@ -60,7 +62,13 @@ class EnergyScale:
     drift_ev: float = 0.0
     sigma_ev: float | None = None
     fit: EnergyOffset | None = None
-    notes: tuple[str, ...] = ()
+    voxels: EnergyOffset | None = None
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know, one sentence each."""
+        return (*self.remarks, *_without_say(self.recorded_ev[~self.covered]))
 
     @property
     def energies_ev(self) -> FloatArray:
@@ -74,7 +82,6 @@ def find_energy_scale(
     settings: SpectraConfig,
     *,
     total: FloatArray | None = None,
-    noise: FloatArray | None = None,
 ) -> EnergyScale:
     """Energy scale that a configuration asks for.
 
@@ -89,8 +96,6 @@ def find_energy_scale(
     total
         `(energy,)` spectrum summed over the sample, in any unit; where it is not known yet, an offset that is to be
         fitted is taken as zero.
-    noise
-        `(energy,)` relative standard deviation of the energies.
 
     Raises
     ------
@@ -105,21 +110,44 @@ def find_energy_scale(
         return _from_foil(recorded, references, settings.foil)
     if total is None:
         return EnergyScale(recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere)
-    fit, bad = _fit(recorded, references, settings, total=total, noise=noise)
+    fit, bad = _fit(recorded, references, settings, total=total)
     if not fit.determined:
         return EnergyScale(
-            recorded_ev=recorded, offset_ev=0.0, source="as recorded", covered=everywhere, fit=fit, notes=(_kept(fit),)
+            recorded_ev=recorded,
+            offset_ev=0.0,
+            source="as recorded",
+            covered=everywhere,
+            fit=fit,
+            remarks=(_kept(fit),),
         )
-    covered = _covered(recorded, references, offset_ev=fit.offset_ev, drift_ev=fit.drift_ev)
+    return scale_of_fit(recorded, references, fit, remarks=(*_moved(fit), *_not_trusted(bad)))
+
+
+def scale_of_fit(
+    recorded_ev: FloatArray, references: Sequence[Reference], fit: EnergyOffset, *, remarks: Sequence[str]
+) -> EnergyScale:
+    """Energy scale with a fitted offset.
+
+    Parameters
+    ----------
+    recorded_ev
+        `(energy,)` energies as recorded, eV.
+    references
+        Reference spectra.
+    fit
+        The offset.
+    remarks
+        How it was found, one sentence each.
+    """
     return EnergyScale(
-        recorded_ev=recorded,
+        recorded_ev=recorded_ev,
         offset_ev=fit.offset_ev,
         drift_ev=fit.drift_ev,
         sigma_ev=fit.sigma_ev,
         source="fitted",
-        covered=covered,
+        covered=_covered(recorded_ev, references, offset_ev=fit.offset_ev, drift_ev=fit.drift_ev),
         fit=fit,
-        notes=(*_moved(fit), *_not_trusted(bad), *_without_say(recorded[~covered])),
+        remarks=tuple(remarks),
     )
 
 
@@ -166,6 +194,8 @@ def scale_facts(scale: EnergyScale) -> dict[str, Any]:
         names = ("fraction", "fraction_per_ev", "fraction_error", "misfit", "misfit_without", "doubt")
         curves = ("energies_ev", "spectrum", "fitted", "fitted_without")
         told["summed_spectrum"] = {name: getattr(scale.fit, name) for name in (*names, *curves)}
+    if scale.voxels is not None:
+        told["voxels"] = {name: getattr(scale.voxels, name) for name in ("offset_ev", "sigma_ev", "misfit")}
     return {
         "energy_offset_ev": scale.offset_ev,
         "energies_on_scale_ev": scale.energies_ev,
@@ -179,17 +209,12 @@ def _fit(
     settings: SpectraConfig,
     *,
     total: FloatArray,
-    noise: FloatArray | None,
 ) -> tuple[EnergyOffset, FloatArray]:
     """Offset, and the energies left out of it because nothing describes the total spectrum there, eV."""
-    sigma = np.ones(recorded.size) if noise is None else noise
     drift: Drift = "linear" if settings.energy_offset_ev == "fit-drift" else "none"
 
     def fitted(used: NDArray[np.bool_]) -> EnergyOffset:
-        background, weights = settings.background, sigma[used]
-        return fit_energy_offset(
-            total[used], references, recorded[used], background=background, noise=weights, drift=drift
-        )
+        return fit_energy_offset(total[used], references, recorded[used], background=settings.background, drift=drift)
 
     everywhere = np.ones(recorded.size, bool)
     first = fitted(everywhere)
@@ -245,7 +270,7 @@ def _from_foil(recorded: FloatArray, references: Sequence[Reference], foil: str)
         sigma_ev=found.sigma_ev,
         source="foil",
         covered=covered,
-        notes=(note, *_without_say(recorded[~covered])),
+        remarks=(note,),
     )
 
 
@@ -265,12 +290,10 @@ def _covered(
 def _moved(fit: EnergyOffset) -> list[str]:
     """Sentences on an offset that was found."""
     drift = f", with a drift of {fit.drift_ev:+.3f} +- {fit.drift_sigma_ev:.3f} eV" if fit.drift_sigma_ev else ""
-    steepest = float(np.abs(fit.fraction_per_ev).max())
     notes = [
         f"The recorded energies were moved by {fit.offset_ev:+.3f} +- {fit.sigma_ev:.3f} eV{drift} to the scale of the "
         f"references, found from the summed spectrum: it leaves {100 * fit.misfit:.2g} % of the edge step instead of "
-        f"{100 * fit.misfit_without:.2g} %. One eV changes the mean fractions by {steepest:.2f}, so the error of the "
-        f"offset adds {steepest * fit.sigma_ev:.4f} to that of every fraction."
+        f"{100 * fit.misfit_without:.2g} %. {effect_of_error(fit)}"
     ]
     if fit.misfit > _POOR_MISFIT:
         notes.append(
@@ -278,6 +301,15 @@ def _moved(fit: EnergyOffset) -> list[str]:
             "what they do not describe can pass for an energy offset: check it with a foil, and the references."
         )
     return notes
+
+
+def effect_of_error(fit: EnergyOffset) -> str:
+    """Sentence on what the standard error of an offset does to the fractions."""
+    steepest = float(np.abs(fit.fraction_per_ev).max())
+    return (
+        f"One eV changes the mean fractions by {steepest:.2f}, so the error of the offset adds "
+        f"{steepest * fit.sigma_ev:.4f} to that of every fraction."
+    )
 
 
 def _kept(fit: EnergyOffset) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import FitError
 from xanesmap.phasemap.config import SpectraConfig
-from xanesmap.phasemap.energy_scale import EnergyScale, find_energy_scale, sample_on_scale
+from xanesmap.phasemap.energy_scale import EnergyScale, sample_on_scale
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.combination import CombinationModel, make_model
 from xanesmap.spectra.edge_normalisation import EdgeWindows, normalisation_warning, normalising_matrix
@@ -22,11 +22,10 @@ FloatArray = NDArray[np.floating[Any]]
 
 
 def fit_model(
-    energies_ev: FloatArray,
+    scale: EnergyScale,
     references: Sequence[Reference],
     settings: SpectraConfig,
     *,
-    scale: EnergyScale | None = None,
     noise: FloatArray | None = None,
     total: FloatArray | None = None,
 ) -> CombinationModel:
@@ -34,14 +33,12 @@ def fit_model(
 
     Parameters
     ----------
-    energies_ev
-        `(energy,)` energies as recorded, eV.
+    scale
+        The energies on the scale of the references (`find_energy_scale`).
     references
         Reference spectra.
     settings
         Background, normalisation, and what becomes of bad energies.
-    scale
-        Energy scale; the one given in the settings, or as recorded, when it is not known yet.
     noise
         `(energy,)` standard deviation of each energy; equal weights when not given.
     total
@@ -55,14 +52,13 @@ def fit_model(
     FitError
         References that cannot be told apart at these energies.
     """
-    found = find_energy_scale(energies_ev, references, settings) if scale is None else scale
-    sampled = sample_on_scale(references, found)
+    sampled = sample_on_scale(references, scale)
     kind = settings.background if settings.normalisation == "none" else "none"
-    sigma = np.ones(found.recorded_ev.size) if noise is None else np.asarray(noise, dtype=np.float64)
-    sigma = np.where(found.covered, sigma, np.inf)
-    background = background_columns(found.recorded_ev, kind=kind)
+    sigma = np.ones(scale.recorded_ev.size) if noise is None else np.asarray(noise, dtype=np.float64)
+    sigma = np.where(scale.covered, sigma, np.inf)
+    background = background_columns(scale.recorded_ev, kind=kind)
     names = [reference.name for reference in references]
-    matrix = _matrix(found, settings, total=total)
+    matrix = _matrix(scale, settings, total=total)
     model = make_model(sampled, background, noise=sigma, names=names, matrix=matrix)
     if settings.bad_energies == "keep" or total is None:
         return model

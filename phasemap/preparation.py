@@ -16,6 +16,7 @@ from xanesmap.phasemap.energy_scale import find_energy_scale, scale_facts
 from xanesmap.phasemap.fit_model import fit_facts, fit_model, notes_of_model
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.provenance import provenance
+from xanesmap.phasemap.scale_refinement import refine_scale
 from xanesmap.phasemap.slab import SlabJob, plan_noise_of_scan
 from xanesmap.phasemap.survey import survey_scan
 from xanesmap.phasemap.total_spectrum import total_spectrum
@@ -72,7 +73,8 @@ def combination_model(
     FitError
         References that cannot be told apart at these energies.
     """
-    return fit_model(scan.energies_ev, references, config.spectra, noise=noise)
+    scale = find_energy_scale(scan.energies_ev, references, config.spectra)
+    return fit_model(scale, references, config.spectra, noise=noise)
 
 
 def pixel_size_um(scan: Scan, config: RunConfig) -> float:
@@ -151,17 +153,18 @@ def prepare_job(
 def _unmixing(scan: Scan, references: list[Reference], config: RunConfig, total: FloatArray) -> FloatArray:
     """`(phase, energy)` matrix from a spectrum to phase amounts, the energy scale taken from the total spectrum."""
     scale = find_energy_scale(scan.energies_ev, references, config.spectra, total=total)
-    model = fit_model(scan.energies_ev, references, config.spectra, scale=scale, total=total)
+    model = fit_model(scale, references, config.spectra, total=total)
     return model.solver[: model.n_phases]
 
 
 def _on_scale_of_references(job: SlabJob, references: list[Reference], config: RunConfig) -> SlabJob:
-    """The job with its energies put on the scale of the references, by the total spectrum of the frames as used."""
-    energies, total = job.scan.energies_ev, total_spectrum(job)
-    scale = find_energy_scale(energies, references, config.spectra, total=total)
-    noise = np.sqrt(job.survey.variances)
-    model = fit_model(energies, references, config.spectra, scale=scale, noise=noise, total=total)
-    return replace(job, model=model, scale=scale)
+    """The job with its energies put on the scale of the references, by the frames as they are used."""
+    total, noise = total_spectrum(job), np.sqrt(job.survey.variances)
+    model_of = partial(fit_model, references=references, settings=config.spectra, noise=noise, total=total)
+    scale = find_energy_scale(job.scan.energies_ev, references, config.spectra, total=total)
+    job = replace(job, model=model_of(scale), scale=scale)
+    refined = refine_scale(scale, job, references, config.spectra)
+    return job if refined is scale else replace(job, model=model_of(refined), scale=refined)
 
 
 def engine_of(config: RunConfig, *, threads: int) -> Engine:

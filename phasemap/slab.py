@@ -195,6 +195,18 @@ def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], 
     return SlabMaps(mu=mu, noise=together, n_bad=n_bad, n_zingers=n_zingers, **maps)
 
 
+def reconstruct_rows(job: SlabJob, *, start: int, stop: int) -> NDArray[np.float32]:
+    """`(energy, row, y, x)` linear attenuation, 1/um, of the detector rows `start` to `stop - 1`.
+
+    Raises
+    ------
+    DataError
+        Frames that cannot be read or corrected.
+    """
+    numbers = range(len(job.scan.tomograms))
+    return np.stack([_reconstruct(job, index, _frames(job, index, start=start, stop=stop)) for index in numbers])
+
+
 def _frames(job: SlabJob, index: int, *, start: int, stop: int) -> SlabFrames:
     tomogram, correction = job.scan.tomograms[index], job.correction(index)
     if job.alignment is None:

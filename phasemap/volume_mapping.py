@@ -103,7 +103,7 @@ def map_volumes(
     loaded = load_references(config) if references is None else list(references)
     total = _total(given, config)
     scale = find_energy_scale(given.series.energies_ev, loaded, config.spectra, total=total)
-    model_of = partial(fit_model, given.series.energies_ev, loaded, config.spectra, scale=scale, total=total)
+    model_of = partial(fit_model, scale, loaded, config.spectra, total=total)
     equally_weighted = model_of()
     if given.noise is None:
         degrees_of_freedom(equally_weighted)

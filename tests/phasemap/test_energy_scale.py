@@ -23,6 +23,10 @@ def settings(**changes):
     return make_config({"scan": "x", "spectra": changes}).spectra
 
 
+def model_as_recorded(references, chosen, **options):
+    return fit_model(find_energy_scale(ENERGIES, references, chosen), references, chosen, **options)
+
+
 def electrode(offset_ev, *, lfp=0.6, energies=ENERGIES):
     both = [attenuation_per_um(phase, energies + offset_ev) for phase in ("LiFePO4", "FePO4")]
     return lfp * both[0] + (1 - lfp) * both[1]
@@ -100,19 +104,20 @@ def test_energies_moved_beyond_the_references_lose_their_say_and_are_told():
     assert scale.offset_ev == pytest.approx(2.0, abs=0.02)
     np.testing.assert_array_equal(ENERGIES[~scale.covered], [7192.0])
     assert "1 energies (7192.0 eV) beyond the references" in scale.notes[-1]
-    model = fit_model(ENERGIES, short_references(), settings(), scale=scale)
+    model = fit_model(scale, short_references(), settings())
     assert not model.used[-1]
     wrong_at_the_end = electrode(2.0, lfp=1.0)
     wrong_at_the_end[-1] += 1.0
     assert fit_combination(wrong_at_the_end, model).fraction[0] == pytest.approx(1, abs=0.005)
     with pytest.raises(DataError, match=r"energy offset \+3 eV"):
-        fit_model(ENERGIES, short_references(), settings(energy_offset_ev=3.0))
+        model_as_recorded(short_references(), settings(energy_offset_ev=3.0))
     assert np.isfinite(sample_on_scale(short_references(), scale)).all()
 
 
 @pytest.mark.parametrize("kind", ["constant", "global-slope", "line"])
 def test_a_normalisation_goes_in_place_of_the_background(kind):
-    model = fit_model(ENERGIES, PHASES, settings(normalisation=kind), total=electrode(0.0))
+    chosen = settings(normalisation=kind, pre_edge_ev=(7091, 7111))
+    model = model_as_recorded(PHASES, chosen, total=electrode(0.0))
     assert len(model.background) == 0
     assert fit_combination(electrode(0.0, lfp=1.0), model).fraction[0] == pytest.approx(1, abs=0.03)
 
@@ -120,18 +125,18 @@ def test_a_normalisation_goes_in_place_of_the_background(kind):
 def test_a_short_pre_edge_is_told_and_windows_can_be_given():
     chosen = settings(normalisation="line", pre_edge_ev=(7091, 7111))
     assert edge_windows(ENERGIES, chosen).pre_edge_ev == (7091, 7111)
-    model = fit_model(ENERGIES, PHASES, chosen)
+    model = model_as_recorded(PHASES, chosen)
     (note,) = notes_of_model(ENERGIES, model, chosen)
     assert "from 18 eV of pre-edge (4 energies)" in note
-    assert notes_of_model(ENERGIES, fit_model(ENERGIES, PHASES, settings()), settings()) == []
+    assert notes_of_model(ENERGIES, model_as_recorded(PHASES, settings()), settings()) == []
 
 
 def test_a_bad_energy_is_rejected_on_request_and_told():
     total = electrode(0.0)
     total[10] *= 1.2
-    assert fit_model(ENERGIES, PHASES, settings(), total=total).used.all()
+    assert model_as_recorded(PHASES, settings(), total=total).used.all()
     chosen = settings(bad_energies="reject")
-    model = fit_model(ENERGIES, PHASES, chosen, total=total)
+    model = model_as_recorded(PHASES, chosen, total=total)
     assert not model.used[10]
     assert model.used.sum() >= 20
     assert f"{ENERGIES[10]:.1f}" in notes_of_model(ENERGIES, model, chosen)[0]
