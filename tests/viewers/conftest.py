@@ -1,9 +1,12 @@
 """The command line as its users meet it."""
 
+import re
 import shutil
+import subprocess
 import sys
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
 from xanesmap.phasemap.morphology import segment_phases
@@ -57,3 +60,28 @@ def segmented_result(small_result, tmp_path_factory):
     shutil.copytree(small_result.path, copy)
     axes = {"a": (0.0, 0.6, 0.8), "b": (0.0, -0.8, 0.6), "c": (1.0, 0.0, 0.0)}
     return segment_phases(copy, axes=axes, null_draws=0, error_draws=0)
+
+
+class ReadMovie(NamedTuple):
+    frames: np.ndarray
+    """(frame, row, column, 3)."""
+    fps: float
+    seconds: float
+
+
+@pytest.fixture
+def read_mp4():
+    """A function that reads an mp4 back with the program that wrote it."""
+    imageio_ffmpeg = pytest.importorskip("imageio_ffmpeg", reason="imageio-ffmpeg is not installed ('.[napari]')")
+
+    def read(path):
+        words = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
+        done = subprocess.run(words, capture_output=True, check=True, stdin=subprocess.DEVNULL)
+        told = done.stderr.decode()
+        width, height = map(int, re.search(r"Video: h264.*?, (\d+)x(\d+)[ ,]", told).groups())
+        fps = float(re.search(r"([\d.]+) fps", told).group(1))
+        hours, minutes, seconds = map(float, re.search(r"Duration: (\d+):(\d+):([\d.]+)", told).groups())
+        frames = np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3)
+        return ReadMovie(frames, fps, seconds + 60 * minutes + 3600 * hours)
+
+    return read
