@@ -13,6 +13,7 @@ from scipy.stats import rankdata
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV, simulation_settings
 from xanesmap.phasemap.second_opinion import leftover, model_of, sample_voxels
+from xanesmap.phasemap.second_opinion_maps import map_second_opinion
 from xanesmap.reconstruct.phantom import make_phantom
 from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
 from xanesmap.spectra.library import load_library
@@ -42,13 +43,15 @@ def model_phosphide():
     return Reference(name="phosphide", source="test", energies_ev=GRID_EV, values=values)
 
 
-@pytest.fixture(scope="module", params=["model", "measured"])
-def phosphide(request):
-    if request.param == "model":
-        return model_phosphide()
+def measured_phosphide():
     if not LIBRARY.is_file():
         pytest.skip("the measured library is not here")
     return next(reference for reference in load_library(LIBRARY) if "Fe3P" in reference.name)
+
+
+both_spectra_and_seeds = pytest.mark.parametrize(
+    ("make_phosphide", "seed"), [(model_phosphide, 1), (model_phosphide, 2), (measured_phosphide, 2)]
+)
 
 
 def raw_spectrum(reference, energies_ev):
@@ -88,8 +91,9 @@ def probability_of_order(larger, smaller):
     return (ranks[: larger.size].mean() - (larger.size + 1) / 2) / smaller.size
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, phosphide, seed):
+@both_spectra_and_seeds
+def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, make_phosphide, seed):
+    phosphide = make_phosphide()
     phantom, result = mapped(phosphide, share=0.18, part=left_half, seed=seed)
     voxels, model = sample_voxels(result), model_of(result)
     found = leftover(result, voxels)
@@ -104,8 +108,8 @@ def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, 
     # 1.2 is where the figure calls it more than noise; nothing else is left: the second component is noise
     assert found.eigenvalues[0] > 1.2 * found.noise_edge > 1.2 * found.eigenvalues[1]
     assert found.spectrum @ left / np.linalg.norm(left) > 0.97
-    strength = found.strength / found.sigma
-    holders, others = (strength[(part & inner)[tuple(voxels.where)]] for part in (holds, ~holds))
+    strength = map_second_opinion(result.path).residual_component.values
+    holders, others = (strength[part & inner] for part in (holds, ~holds))
     # three standard errors of the two means, and 10 % for the blur of voxels two from a surface
     error = np.sqrt(1 / holders.size + 1 / others.size)
     assert holders.mean() - others.mean() == pytest.approx(expected, abs=3 * error + 0.1 * expected)
@@ -115,8 +119,9 @@ def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, 
     assert probability_of_order(holders, others) > right - 3 * error
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_phosphide_at_5_percent_stands_in_the_table_of_combinations(mapped, phosphide, seed, command, tmp_path):
+@both_spectra_and_seeds
+def test_phosphide_at_5_percent_stands_in_the_table_of_combinations(mapped, make_phosphide, seed, command, tmp_path):
+    phosphide = make_phosphide()
     _, result = mapped(phosphide, share=0.05, part=lambda shape: np.ones(shape), seed=seed)
     lfp, fp = bundled_reference("LFP"), bundled_reference("FP")
     strangers = [

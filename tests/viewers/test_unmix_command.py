@@ -1,0 +1,78 @@
+"""`xanesmap second-opinion`, `unmix` and `denoise` as their users meet them."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
+from xanesmap.phasemap.result import open_result
+from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.viewers.edge_maps_figure import edge_maps_figure
+from xanesmap.viewers.unmixing_figure import unmixing_figure
+
+
+@pytest.fixture(scope="module")
+def result(small_settings, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("commands")
+    scan = simulate_scan(folder / "scan", seed=2, **{**small_settings, "energies_ev": CHOSEN_ENERGIES_EV})
+    return map_phases(scan.folder, out=folder / "r.zarr", align={"method": "none"}, threads=1)
+
+
+def test_a_second_opinion_is_printed_stored_and_drawn(command, result, tmp_path):
+    told = command("second-opinion", result.path, "--figures", tmp_path / "f")
+    assert told.code == 0, told.err
+    assert "half height" in told.out
+    assert "Rank correlation of LiFePO4" in told.out
+    assert "maps in edge/ and residual_component" in told.out
+    assert (tmp_path / "f" / "edge_maps.png").stat().st_size > 10_000
+    assert open_result(result.path).residual_component is not None
+    assert len(edge_maps_figure(open_result(result.path)).axes) == 12  # six maps with their colour bars
+
+
+@pytest.mark.parametrize(
+    ("method", "layer", "title", "picture"),
+    [
+        ("pca", "components", "times the noise edge", "principal_components.png"),
+        ("nmf", "factors", "started from", "non_negative_factors.png"),
+        ("k-means", "cluster_labels", "mean fraction LiFePO4", "clusters_of_spectra.png"),
+        ("gaussian-mixture", "cluster_labels", "mean fraction LiFePO4", "clusters_of_spectra.png"),
+    ],
+)
+def test_every_method_prints_its_table_stores_its_maps_and_draws_them(
+    command, result, tmp_path, method, layer, title, picture
+):
+    words = ("unmix", result.path, "--method", method, "--components", 2, "--figures", tmp_path / "f")
+    told = command(*words)
+    assert told.code == 0, told.err
+    assert title in " ".join(told.out.split())
+    assert f"maps in {layer}" in told.out
+    assert (tmp_path / "f" / picture).stat().st_size > 10_000
+    opened = open_result(result.path)
+    values = getattr(opened, layer).values
+    assert np.isfinite(values[..., opened.mask.values > 0]).all()
+    figure = unmixing_figure(opened, layer)
+    n_maps = 1 if layer == "cluster_labels" else 2
+    assert len(figure.axes) == 2 * n_maps + 2
+
+
+def test_denoised_maps_are_for_pictures_and_the_command_says_so(command, result):
+    told = command("denoise", result.path)
+    assert told.code == 0, told.err
+    assert "no error bars" in told.out
+    assert open_result(result.path).denoised_amount is not None
+
+
+def test_wrong_questions_end_in_one_line(refused, small_result, tmp_path):
+    copy = tmp_path / "copy.zarr"
+    shutil.copytree(small_result.path, copy)
+    refused("unmix", copy, "--method", "ica", named=["'ica'", "pca, nmf, k-means, gaussian-mixture"])
+    refused("unmix", copy, "--components", 9, named=["9 components", "8 energies", "1 to 7"])
+    refused("unmix", tmp_path / "nowhere.zarr", named=["nowhere.zarr", "does not exist"])
+    refused("second-opinion", copy, named=["energies"])  # eight energies show no shape of an edge
+    refused("denoise", copy, "--method", "median", named=["'median'", "total-variation"])
+    for figure, words in ((edge_maps_figure, ()), (unmixing_figure, ("components",))):
+        with pytest.raises(DataError, match=r"holds no .*; make them: xanesmap"):
+            figure(open_result(copy), *words)
