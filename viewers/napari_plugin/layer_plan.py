@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 import dask.array as da
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
+from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Tell
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
@@ -36,6 +38,9 @@ SURFACES = (
 """Stored surfaces: name, the values that colour it, their unit, the colours."""
 
 _UPPER_PERCENTILE = 99.95
+Levels = Callable[[str], list[da.Array]]
+"""Lazy levels of a layer by its name."""
+
 _RAMP = np.linspace(0, 1, 256)
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -66,25 +71,28 @@ class PlannedLayer:
     """Columns of a table whose column ``index`` is the label; shown where the cursor is."""
 
 
-def planned_layers(result: PhaseMap) -> list[PlannedLayer]:
+def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> list[PlannedLayer]:
     """Layers of a result from the lowest to the topmost; nothing but colour limits is read.
 
     Parameters
     ----------
     result
         An opened result.
+    tell
+        Called with a sentence when a part of a layer turns out to be unreadable, from whatever thread reads.
 
     Returns
     -------
     list of PlannedLayer
         Attenuation and maps, hidden; on top the phase labels, shown.
     """
-    return [*_maps(result), *_fractions(result), *_surfaces(result), *_labels(result)]
+    layers = partial(_lazy_levels, result, tell=tell)
+    return [*_maps(result, layers), *_fractions(result, layers), *_surfaces(result), *_labels(result, layers)]
 
 
-def _maps(result: PhaseMap) -> Iterator[PlannedLayer]:
+def _maps(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
     if result.mu is not None:
-        yield _attenuation(result)
+        yield _attenuation(result, layers)
     per_length = f" ({LENGTH_UNIT})" if result.attenuation_unit == PER_LENGTH else ""
     titles = {
         "amount": f"amount{per_length}",
@@ -94,11 +102,11 @@ def _maps(result: PhaseMap) -> Iterator[PlannedLayer]:
     }
     for name, title in titles.items():
         if getattr(result, name) is not None:
-            yield _map(result, name, title, _lazy_levels(result, name), "gray" if name == "amount" else "magma")
+            yield _map(result, name, title, layers(name), "gray" if name == "amount" else "magma")
 
 
-def _attenuation(result: PhaseMap) -> PlannedLayer:
-    levels = _lazy_levels(result, "mu")
+def _attenuation(result: PhaseMap, layers: Levels) -> PlannedLayer:
+    levels = layers("mu")
     per_length = result.attenuation_unit == PER_LENGTH
     return PlannedLayer(
         name=MU,
@@ -130,8 +138,8 @@ def _map(
     return PlannedLayer(name=name, title=title, kind="image", data=levels, scale=scale, limits=limits, ramp=ramp)
 
 
-def _fractions(result: PhaseMap) -> Iterator[PlannedLayer]:
-    fractions, sigmas = _lazy_levels(result, "fraction"), _lazy_levels(result, "fraction_sigma")
+def _fractions(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
+    fractions, sigmas = layers("fraction"), layers("fraction_sigma")
     for index, phase in enumerate(result.phases):
         levels = [level[index] for level in sigmas]
         yield _map(result, f"sigma {phase}", f"sigma of fraction {phase}", levels, "magma")
@@ -140,18 +148,18 @@ def _fractions(result: PhaseMap) -> Iterator[PlannedLayer]:
         yield _map(result, f"fraction {phase}", f"fraction {phase}", levels, colours)
 
 
-def _labels(result: PhaseMap) -> Iterator[PlannedLayer]:
+def _labels(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
     um = (result.pixel_size_um,) * 3
     if result.particle_labels is not None:
         table = read_table(result, "particles")
         features = {"index": [0, *range(1, 1 + len(next(iter(table.values()))))], **_under_zero(table)} if table else {}
-        levels = _lazy_levels(result, "particle_labels")
+        levels = layers("particle_labels")
         yield PlannedLayer(name=PARTICLE, title=PARTICLE, kind="labels", data=levels, scale=um, features=features)
     yield PlannedLayer(
         name=PHASE,
         title=PHASE,
         kind="labels",
-        data=_lazy_levels(result, "phase_labels"),
+        data=layers("phase_labels"),
         scale=um,
         visible=True,
         label_colours=label_colouring(result.phases),
@@ -190,9 +198,14 @@ def _surfaces(result: PhaseMap) -> Iterator[PlannedLayer]:
         )
 
 
-def _lazy_levels(result: PhaseMap, name: str) -> list[da.Array]:
+def _lazy_levels(result: PhaseMap, name: str, *, tell: Tell) -> list[da.Array]:
     from_array: Callable[..., da.Array] = da.from_array  # Dask's own annotation is incomplete
-    return [from_array(level, chunks=level.chunks, name=False, inline_array=True) for level in result.levels(name)]
+    stored = result.levels(name)
+    guarded = [GuardedArray(level, name=f"{name} of result '{result.path}'", tell=tell) for level in stored]
+    return [
+        from_array(level, chunks=of.chunks, name=False, inline_array=True, asarray=False)
+        for level, of in zip(guarded, stored, strict=True)
+    ]
 
 
 def _limits(level: da.Array) -> tuple[float, float]:

@@ -1,59 +1,68 @@
-"""napari's reader for results: refuses with a sentence in a notification, never with a traceback."""
+"""napari's reader for results and raw scans: refuses with a sentence in a notification, never with a traceback."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.destination import own_attributes
+from xanesmap.viewers.napari_plugin.recognition import recognise
 
 NO_LAYERS: list[tuple[Any, ...]] = [(None,)]
 """napari's sign for a file that was read and holds nothing to show."""
 
-Reader = Callable[[Any], list[tuple[Any, ...]]]
+Layers = list[tuple[Any, ...]]
+Reader = Callable[[Any], Layers]
 
 
 def get_reader(path: str | list[str]) -> Reader | None:
-    """Reader of a result, or None where the path is none of ours, so that napari asks other plugins.
+    """Reader of a result or a scan, or None where the path is none of ours, so that napari asks other plugins.
 
     Parameters
     ----------
     path
-        What the user opened; of several paths none is ours.
+        What the user opened: a folder, a file, or files of one scan.
     """
-    ours = isinstance(path, str) and own_attributes(Path(path)) is not None
-    return read_result if ours else None
+    paths = [Path(path)] if isinstance(path, str) else [Path(one) for one in path]
+    content = recognise(paths)
+    if content is None:
+        return None
+    return partial(_read, open_layers=_result_layers if content == "result" else _scan_layers)
 
 
-def read_result(path: str) -> list[tuple[Any, ...]]:
-    """Layers of a result; furnishes the current viewer on the way.
+def _read(path: str | list[str], *, open_layers: Reader) -> Layers:
+    """Layers of a path; furnishes the current viewer on the way.
 
-    Parameters
-    ----------
-    path
-        A folder ending in ``.zarr``.
-
-    Returns
-    -------
-    list of tuple
-        Data, options and kind of each layer; `NO_LAYERS`, and a notification, where the result cannot be shown.
+    `NO_LAYERS`, and a notification, where it cannot be shown.
     """
     import napari
     from napari.utils.notifications import show_error
 
-    from xanesmap.phasemap.result import open_result
     from xanesmap.viewers.napari_plugin.furniture import furnish
-    from xanesmap.viewers.napari_plugin.session import layer_tuples
 
     try:
-        result = open_result(path)
-        layers = layer_tuples(result)
+        layers = open_layers(path)
     except DataError as error:
         show_error(str(error))
         return NO_LAYERS
     viewer = napari.current_viewer()
     if viewer is not None:
         furnish(viewer)
-    return list(layers)
+    return layers
+
+
+def _result_layers(path: Any) -> Layers:
+    from xanesmap.phasemap.result import open_result
+    from xanesmap.viewers.napari_plugin.session import layer_tuples
+
+    return list(layer_tuples(open_result(path if isinstance(path, str) else path[0])))
+
+
+def _scan_layers(path: Any) -> Layers:
+    from xanesmap.reconstruct.readers import open_scan
+    from xanesmap.viewers.napari_plugin.session import scan_tuple
+
+    name = Path(path if isinstance(path, str) else path[0]).name
+    return [scan_tuple(open_scan(path, sort_energies=True), name)]

@@ -7,12 +7,16 @@ from typing import Any
 import napari
 from napari.layers import Layer
 from napari.utils import Colormap
+from napari.utils.notifications import show_error
 
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.scan import Scan
 from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
+from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
 from xanesmap.viewers.napari_plugin.layer_plan import PlannedLayer, planned_layers
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS, layer_of_kind, mu_layer, shown_result
+from xanesmap.viewers.napari_plugin.scan_frames import ScanFrames, frame_steps
 
 __all__ = [
     "KIND",
@@ -21,6 +25,7 @@ __all__ = [
     "layer_tuples",
     "mu_layer",
     "open_session",
+    "scan_tuple",
     "shown_result",
     "start_in_3d",
 ]
@@ -31,7 +36,7 @@ FIRST_ANGLES = (0.0, -30.0, 125.0)
 
 def layer_tuples(result: PhaseMap) -> list[tuple[Any, dict[str, Any], str]]:
     """Layers of a result as napari's readers give them: data, options, kind."""
-    return [_layer_tuple(planned, result) for planned in planned_layers(result)]
+    return [_layer_tuple(planned, result) for planned in planned_layers(result, tell=show_error)]
 
 
 def _layer_tuple(planned: PlannedLayer, result: PhaseMap) -> tuple[Any, dict[str, Any], str]:
@@ -62,6 +67,31 @@ def _colormap(planned: PlannedLayer) -> Any:
     if planned.ramp is None or isinstance(planned.ramp, str):
         return planned.ramp
     return Colormap(planned.ramp, name=planned.name)
+
+
+def scan_tuple(scan: Scan, name: str) -> tuple[Any, dict[str, Any], str]:
+    """Layer of the raw frames of a scan, of which nothing is read yet.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    name
+        What it is called.
+    """
+    frames = GuardedArray(ScanFrames(scan), name=f"scan '{name}'", tell=show_error)
+    pixel_um = None if scan.pixel_size_nm is None else scan.pixel_size_nm / 1000
+    options = {
+        "name": f"counts of {name}",
+        "scale": (1.0, 1.0, pixel_um or 1.0, pixel_um or 1.0),
+        "axis_labels": ("energy", "angle", "v", "u"),
+        "units": ("pixel", "pixel", *(("pixel", "pixel") if pixel_um is None else ("um", "um"))),
+        "colormap": "gray",
+        "interpolation2d": "nearest",
+        "multiscale": False,
+        "metadata": {KIND: "frames", STEPS: frame_steps(scan)},
+    }
+    return frames, options, "image"
 
 
 def open_session(viewer: napari.components.ViewerModel, result: PhaseMap) -> list[Layer]:

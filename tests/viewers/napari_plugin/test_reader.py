@@ -1,8 +1,14 @@
 import json
 import shutil
+import time
 
+import h5py
+import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 
+from xanesmap.reconstruct.readers import open_scan
+from xanesmap.viewers.napari_plugin.furniture import STEP_TEXT
 from xanesmap.viewers.napari_plugin.reader import NO_LAYERS, get_reader
 from xanesmap.viewers.napari_plugin.session import layer_of_kind
 
@@ -44,3 +50,59 @@ def test_a_damaged_result_gives_no_layer(viewer, changed_copy):
 
 def test_other_folders_are_left_to_other_plugins(tmp_path):
     assert get_reader(str(tmp_path)) is None
+
+
+def test_a_chunk_that_is_damaged_is_told_once_when_it_is_looked_at(viewer, changed_copy, settle):
+    copy = changed_copy("truncated.zarr")
+    for chunk in (copy / "mu" / "s0" / "c").rglob("*"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes()[:40])
+    notified = []
+    notification_manager.notification_ready.connect(notified.append)
+    viewer.open(str(copy), plugin="xanesmap")
+    mu = layer_of_kind(viewer, "mu")
+    mu.visible = True
+    for step in range(4):
+        viewer.dims.set_current_step(0, step)
+        settle(0.1)
+    notification_manager.notification_ready.disconnect(notified.append)
+    assert len(notified) == 1
+    assert "mu of result" in notified[0].message
+    assert "left blank" in notified[0].message
+    assert np.isnan(np.asarray(mu.data[0])).all()
+
+
+def test_a_scan_opens_as_frames_over_energy_and_angle(viewer, small_scan):
+    viewer.open(str(small_scan.folder), plugin="xanesmap")
+    (layer,) = viewer.layers
+    assert layer.axis_labels == ("energy", "angle", "v", "u")
+    assert layer.data.shape == (8, 40, 24, 40)
+    np.testing.assert_allclose(layer.scale[-2:], 0.32)
+    viewer.dims.set_current_step(0, 3)
+    viewer.dims.set_current_step(1, 10)
+    shown = open_scan(small_scan.folder)
+    degrees = np.rad2deg(shown.tomograms[3].angles_rad[10])
+    expected = f"{shown.energies_ev[3]:.2f} eV (4 of 8)   {degrees:.2f} ° (11 of 40)"
+    assert viewer.canvas.overlays[STEP_TEXT].text == expected
+    np.testing.assert_array_equal(layer.data[3, 10], shown.tomograms[3].read_projection(10))
+
+
+def test_files_of_a_scan_open_together(small_scan):
+    files = [str(file) for file in small_scan.files[:3]]
+    ((data, _, kind),) = get_reader(files)(files)
+    assert data.shape[0] == 3
+    assert kind == "image"
+
+
+def test_a_scan_that_cannot_be_read_is_told_in_a_sentence(scan_copy):
+    with h5py.File(sorted(scan_copy.glob("*.h5"))[0], "a") as file:
+        del file["angle"]
+    assert get_reader(str(scan_copy))(str(scan_copy)) == NO_LAYERS
+
+
+def test_opening_what_is_not_ours_takes_a_moment(tmp_path):
+    for number in range(3000):
+        (tmp_path / f"{number}.txt").touch()
+    start = time.monotonic()
+    assert get_reader(str(tmp_path)) is None
+    assert time.monotonic() - start < 1
