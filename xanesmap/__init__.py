@@ -10,12 +10,15 @@ if TYPE_CHECKING:
     from xanesmap.errors import DataError as DataError
     from xanesmap.errors import FitError as FitError
     from xanesmap.phasemap.conversion import convert_scan as convert_scan
+    from xanesmap.phasemap.denoised_maps import denoise_result as denoise_result
     from xanesmap.phasemap.morphology import segment_phases as segment_phases
     from xanesmap.phasemap.pipeline import map_phases as map_phases
     from xanesmap.phasemap.refit import refit_phases as refit_phases
     from xanesmap.phasemap.result import PhaseMap as PhaseMap
     from xanesmap.phasemap.result import open_result as open_result
+    from xanesmap.phasemap.second_opinion_maps import map_second_opinion as map_second_opinion
     from xanesmap.phasemap.simulation import simulate_scan as simulate_scan
+    from xanesmap.phasemap.unmixing_maps import unmix_phases as unmix_phases
     from xanesmap.reconstruct.inspection import inspect_scan as inspect_scan
     from xanesmap.reconstruct.readers import open_scan as open_scan
     from xanesmap.reconstruct.volumes import open_volumes as open_volumes
@@ -28,8 +31,10 @@ _PLACES = {
     "FitError": "xanesmap.errors",
     "PhaseMap": "xanesmap.phasemap.result",
     "convert_scan": "xanesmap.phasemap.conversion",
+    "denoise_result": "xanesmap.phasemap.denoised_maps",
     "inspect_scan": "xanesmap.reconstruct.inspection",
     "map_phases": "xanesmap.phasemap.pipeline",
+    "map_second_opinion": "xanesmap.phasemap.second_opinion_maps",
     "open_result": "xanesmap.phasemap.result",
     "open_scan": "xanesmap.reconstruct.readers",
     "open_volumes": "xanesmap.reconstruct.volumes",
@@ -37,6 +42,7 @@ _PLACES = {
     "save_figures": "xanesmap.viewers.figures",
     "segment_phases": "xanesmap.phasemap.morphology",
     "simulate_scan": "xanesmap.phasemap.simulation",
+    "unmix_phases": "xanesmap.phasemap.unmixing_maps",
 }
 
 __all__ = ["__version__", *_PLACES]
