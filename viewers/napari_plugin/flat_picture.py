@@ -83,8 +83,8 @@ class FlatPicture:
         self._before = _Before.of(self._viewer)
         for other in self._before.shown:
             other.visible = False
-        self._viewer.scene.overlays.axes.visible = False
         self._viewer.dims.ndisplay = 2
+        self._viewer.scene.overlays.axes.visible = False  # they name the axes of volumes
         options = {"units": (unit, unit), "interpolation2d": "nearest"}
         self._layer = self._viewer.add_image(image, name=self._name, **options)
         return self._layer
@@ -138,7 +138,7 @@ class _Before:
         for layer in self.shown:
             if layer in viewer.layers:
                 layer.visible = True
-        viewer.scene.overlays.axes.visible = self.axes
         viewer.dims.ndisplay = self.ndisplay
+        viewer.scene.overlays.axes.visible = self.axes
         for name, value in self.camera.items():
             setattr(viewer.scene.camera, name, value)

@@ -47,6 +47,8 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from superqt.utils import WorkerBase
 
+from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.viewers.napari_plugin.session import open_session
 
 WINDOW = (1600, 1000)
@@ -242,3 +244,17 @@ def listeners(viewer):
         counts |= {f"{owner}.{name}": len(getattr(part, name, ())) for owner, part in parts.items()}
     counts["keys"] = len(viewer.keymap)
     return {event: count for event, count in counts.items() if count}
+
+
+@pytest.fixture(scope="session")
+def moved_scan(tmp_path_factory, small_settings):
+    """A small scan whose frames are displaced."""
+    folder = tmp_path_factory.mktemp("moved") / "scan"
+    return simulate_scan(folder, seed=2, disturbances={"jitter_px": 1.0, "drift_px": 2.0}, **small_settings)
+
+
+@pytest.fixture(scope="session")
+def moved_result(moved_scan, tmp_path_factory):
+    """Its phase map, made with aligned frames."""
+    out = tmp_path_factory.mktemp("moved_result") / "moved.zarr"
+    return map_phases(moved_scan.folder, out=out, memory="500MB", threads=1)
