@@ -147,7 +147,7 @@ def prepare_job(
         alignment=choice.alignment,
         notes=choice.notes,
     )
-    return _on_scale_of_references(job, references, config)
+    return _on_scale_of_references(job, references, config, progress=progress)
 
 
 def _unmixing(scan: Scan, references: list[Reference], config: RunConfig, total: FloatArray) -> FloatArray:
@@ -157,13 +157,15 @@ def _unmixing(scan: Scan, references: list[Reference], config: RunConfig, total:
     return model.solver[: model.n_phases]
 
 
-def _on_scale_of_references(job: SlabJob, references: list[Reference], config: RunConfig) -> SlabJob:
+def _on_scale_of_references(
+    job: SlabJob, references: list[Reference], config: RunConfig, *, progress: Progress
+) -> SlabJob:
     """The job with its energies put on the scale of the references, by the frames as they are used."""
     total, noise = total_spectrum(job), np.sqrt(job.survey.variances)
     model_of = partial(fit_model, references=references, settings=config.spectra, noise=noise, total=total)
     scale = find_energy_scale(job.scan.energies_ev, references, config.spectra, total=total)
     job = replace(job, model=model_of(scale), scale=scale)
-    refined = refine_scale(scale, job, references, config.spectra)
+    refined = refine_scale(scale, job, references, config.spectra, progress=progress)
     return job if refined is scale else replace(job, model=model_of(refined), scale=refined)
 
 
@@ -247,11 +249,23 @@ def warnings_after(job: SlabJob, config: RunConfig, *, threshold: float | None, 
         warnings.extend(job.scale.notes)
     if job.alignment is None:
         warnings.extend(_change_of_magnification(job.scan))
+        warnings.extend(_change_of_lamp(job))
     if threshold is None:
         warnings.append("No sample stands out of the noise of the edge-step map, so the mask is empty.")
     if n_bad:
         warnings.append(f"{n_bad} values of bad pixels were filled from their neighbours.")
     return warnings
+
+
+def _change_of_lamp(job: SlabJob) -> list[str]:
+    """A sentence where the lamp changed from frame to frame and the frames were levelled for it."""
+    changes = [float(energy.lamp.std()) for energy in job.survey.energies if energy.lamp is not None]
+    if not changes:
+        return []
+    return [
+        f"The lamp changed by {100 * float(np.median(changes)):.2g} % from frame to frame at {len(changes)} energies; "
+        "frames were put to the level of the air beside the object."
+    ]
 
 
 def _change_of_magnification(scan: Scan) -> list[str]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from xanesmap.phasemap.config import SpectraConfig
 from xanesmap.phasemap.energy_scale import EnergyScale, effect_of_error, scale_of_fit
+from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.slab import SlabJob, reconstruct_rows
 from xanesmap.spectra.energy_offset import EnergyOffset, fit_energy_offset
 from xanesmap.spectra.reference import Reference
@@ -35,7 +36,12 @@ _CONTRADICTION = 4.0
 
 
 def refine_scale(
-    scale: EnergyScale, job: SlabJob, references: Sequence[Reference], settings: SpectraConfig
+    scale: EnergyScale,
+    job: SlabJob,
+    references: Sequence[Reference],
+    settings: SpectraConfig,
+    *,
+    progress: Progress,
 ) -> EnergyScale:
     """Energy scale with its offset refined on the strong voxels of some rows about the middle of the object.
 
@@ -49,6 +55,8 @@ def refine_scale(
         Reference spectra.
     settings
         Background; and what was asked for: only an offset that is to be fitted, without drift, is refined.
+    progress
+        Called after each energy.
 
     Raises
     ------
@@ -58,7 +66,7 @@ def refine_scale(
     if scale.fit is None or settings.energy_offset_ev != "fit":
         return scale
     used = np.isin(scale.recorded_ev, scale.fit.energies_ev)
-    spectra = strong_spectra(_middle(job), job.model.solver[: job.model.n_phases].sum(axis=0))
+    spectra = strong_spectra(_middle(job, progress=progress), job.model.solver[: job.model.n_phases].sum(axis=0))
     if spectra.shape[1] < _LEAST_VOXELS:
         return scale
     noise = np.sqrt(job.survey.variances[used])
@@ -147,9 +155,14 @@ def _contradiction(scale: EnergyScale, found: EnergyOffset) -> str:
     )
 
 
-def _middle(job: SlabJob) -> NDArray[np.float32]:
+def _middle(job: SlabJob, *, progress: Progress) -> NDArray[np.float32]:
     """`(energy, row, y, x)` attenuation of some rows about the middle of the object."""
-    n_rows, per_row = job.scan.n_rows, 4 * len(job.scan.tomograms) * job.scan.n_columns**2
+    n_rows, n_energies = job.scan.n_rows, len(job.scan.tomograms)
+    per_row = 4 * n_energies * job.scan.n_columns**2
     n = max(1, min(round(n_rows * _SHARE_OF_ROWS), _BYTES // per_row))
     start = int(np.clip(round(job.survey.middle_row - n / 2), 0, n_rows - n))
-    return reconstruct_rows(job, start=start, stop=start + n)
+
+    def done(number: int) -> None:
+        progress("Energy scale", number, n_energies)
+
+    return reconstruct_rows(job, start=start, stop=start + n, step_done=done)

@@ -101,6 +101,7 @@ class SlabJob:
             zinger_sigma=self.zinger_sigma,
             stripes=self.stripes,
             filter_name=self.filter_name,
+            lamp=self.survey.energies[index].lamp,
         )
 
 
@@ -195,16 +196,29 @@ def map_slab(job: SlabJob, *, start: int, stop: int, step_done: Callable[[str], 
     return SlabMaps(mu=mu, noise=together, n_bad=n_bad, n_zingers=n_zingers, **maps)
 
 
-def reconstruct_rows(job: SlabJob, *, start: int, stop: int) -> NDArray[np.float32]:
+def reconstruct_rows(job: SlabJob, *, start: int, stop: int, step_done: Callable[[int], None]) -> NDArray[np.float32]:
     """`(energy, row, y, x)` linear attenuation, 1/um, of the detector rows `start` to `stop - 1`.
+
+    Parameters
+    ----------
+    job
+        What all slabs have in common.
+    start, stop
+        Detector rows.
+    step_done
+        Called with the number of energies done after each.
 
     Raises
     ------
     DataError
         Frames that cannot be read or corrected.
     """
-    numbers = range(len(job.scan.tomograms))
-    return np.stack([_reconstruct(job, index, _frames(job, index, start=start, stop=stop)) for index in numbers])
+    n_energies, n_u = len(job.scan.tomograms), job.scan.n_columns
+    mu = np.empty((n_energies, stop - start, n_u, n_u), np.float32)
+    for index in range(n_energies):
+        mu[index] = _reconstruct(job, index, _frames(job, index, start=start, stop=stop))
+        step_done(index + 1)
+    return mu
 
 
 def _frames(job: SlabJob, index: int, *, start: int, stop: int) -> SlabFrames:

@@ -55,12 +55,16 @@ class FrameCorrection:
         Gain and read noise of the detector.
     zinger_sigma, stripes, filter_name
         As in `ReconstructConfig`.
+    lamp
+        `(angle,)` line integral of the air, taken from frames as recorded; None where the lamp was steady. An alignment
+        has levels of its own.
     """
 
     noise: DetectorNoise
     zinger_sigma: float | None
     stripes: StripeMethod
     filter_name: FilterName
+    lamp: NDArray[np.float32] | None = None
 
 
 def recorded_frames(tomogram: Tomogram, correction: FrameCorrection, *, start: int, stop: int) -> SlabFrames:
@@ -72,8 +76,11 @@ def recorded_frames(tomogram: Tomogram, correction: FrameCorrection, *, start: i
         Frames that cannot be read or corrected.
     """
     attenuation = _attenuation(tomogram, correction, start=start, stop=stop)
+    values = attenuation.values
+    if correction.lamp is not None:
+        values -= correction.lamp[:, None, None]
     return SlabFrames(
-        values=remove_stripes(attenuation.values, method=correction.stripes),
+        values=remove_stripes(values, method=correction.stripes),
         variance=attenuation.variance,
         flat_variance=attenuation.flat_variance,
         n_bad=attenuation.n_bad,

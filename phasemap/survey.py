@@ -12,6 +12,7 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.progress import Progress
 from xanesmap.reconstruct.centre import CentreEstimate, given_centre
 from xanesmap.reconstruct.correction import attenuate
+from xanesmap.reconstruct.lamp_level import lamp_level
 from xanesmap.reconstruct.noise import DetectorNoise, estimate_noise, estimate_noise_from_projections
 from xanesmap.reconstruct.relative_centre import find_centres
 from xanesmap.reconstruct.scan import FloatArray, Frames, Scan, Tomogram
@@ -41,6 +42,8 @@ class EnergySurvey:
         Rotation centre.
     variance
         Mean variance of a line integral.
+    lamp
+        `(angle,)` line integral of the air in every frame; None where the lamp was steady.
     notes
         What was assumed or looks wrong, one sentence each.
     """
@@ -48,6 +51,7 @@ class EnergySurvey:
     noise: DetectorNoise
     centre: CentreEstimate
     variance: float
+    lamp: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -95,6 +99,7 @@ class _Look:
     noise: DetectorNoise
     values: NDArray[np.float32]
     variance: float
+    lamp: NDArray[np.float32] | None
     notes: tuple[str, ...]
 
 
@@ -142,6 +147,7 @@ def survey_scan(
             noise=look.noise,
             centre=centre,
             variance=look.variance,
+            lamp=look.lamp,
             notes=look.notes,
         )
         for look, centre in zip(looks, centres, strict=True)
@@ -203,7 +209,11 @@ def _look(tomogram: Tomogram, bands: list[tuple[int, int]], *, zinger_sigma: flo
     noise, notes = detector_noise(frames)
     attenuation = attenuate(frames, noise=noise, zinger_sigma=zinger_sigma)
     variance = float(attenuation.variance.mean(dtype=np.float64))
-    return _Look(noise=noise, values=attenuation.values, variance=variance, notes=notes)
+    lamp = lamp_level(attenuation.values, variance=variance)
+    values = attenuation.values
+    if lamp is not None:
+        values -= lamp[:, None, None]
+    return _Look(noise=noise, values=values, variance=variance, lamp=lamp, notes=notes)
 
 
 def _read_bands(tomogram: Tomogram, bands: list[tuple[int, int]]) -> Frames:

@@ -27,6 +27,7 @@ STAGES = (
     "Align",
     "Judge alignment",
     "Centre and noise",
+    "Energy scale",
     "Reconstruct and fit",
     "Mask and phases",
     "Write result",

@@ -28,6 +28,7 @@ def test_scan_result_accuracy_and_pictures_lie_in_the_folder(small_demonstration
         "Read frames",
         "Align",
         "Centre and noise",
+        "Energy scale",
         "Reconstruct and fit",
         "Mask and phases",
         "Write result",
