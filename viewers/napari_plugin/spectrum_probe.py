@@ -163,11 +163,9 @@ class _Sums:
         self.weight += float(weight.sum())
         self.atoms += float(weight @ held)
         self.places += np.argwhere(used).sum(axis=0) + weight.size * np.array([span.start for span in block])
+        maps = (result.levels("fraction")[0], result.noise_levels()[0])
         for phase in range(len(result.phases)):
-            fraction, sigma = (
-                np.nan_to_num(np.asarray(result.levels(name)[0][(phase, *block)], np.float64)[used])
-                for name in ("fraction", "fraction_sigma")
-            )
+            fraction, sigma = (np.nan_to_num(np.asarray(one[(phase, *block)], np.float64)[used]) for one in maps)
             self.fraction[phase] += float((weight * held) @ fraction)
             self.variance[phase] += ((weight * weighted_noise(abs(held), sigma)) ** 2).sum()
         if self.mu is not None:

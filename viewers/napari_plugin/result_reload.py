@@ -1,0 +1,51 @@
+"""Layers of a result that was changed on disk, brought up to date where they are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.probe_layers import activate
+from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
+
+_ADDED_BY_SEGMENTING = ("labels", "surface")
+
+
+def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
+    """Show labels and surfaces of a result as they are now; its maps stay, as segmenting does not change them.
+
+    Parameters
+    ----------
+    viewer
+        The viewer; camera, sliders and what is visible stay.
+    old
+        The result as its layers know it.
+    new
+        The same, opened again.
+    """
+    before = {layer.metadata[KIND]: layer for layer in viewer.layers if layer.metadata.get(RESULT) is old}
+    active = viewer.layers.selection.active
+    selected = None if active is None else active.metadata.get(KIND)
+    for data, options, kind in layer_tuples(new):
+        name = options["metadata"][KIND]
+        earlier = before.pop(name, None)
+        if earlier is not None and kind not in _ADDED_BY_SEGMENTING:
+            earlier.metadata[RESULT] = new
+            continue
+        place = _below_phases(viewer)
+        if earlier is not None:
+            options["visible"], place = earlier.visible, viewer.layers.index(earlier)
+            viewer.layers.remove(earlier)
+        layer = viewer._add_layer_from_data(data, options, kind)[0]  # noqa: SLF001  # what viewer.open calls
+        viewer.layers.move(viewer.layers.index(layer), place)
+        if name == selected:
+            active = layer
+    for layer in before.values():  # of an earlier segmentation
+        viewer.layers.remove(layer)
+    activate(viewer, active if active in viewer.layers else None)
+
+
+def _below_phases(viewer: Any) -> int:
+    phase = layer_of_kind(viewer, PHASE)
+    return len(viewer.layers) if phase is None else int(viewer.layers.index(phase))

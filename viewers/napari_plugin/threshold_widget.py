@@ -1,0 +1,294 @@
+"""Dock widget of the threshold explorer: move a threshold and see phases, volumes and particles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import napari
+import numpy as np
+from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.figure import Figure
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+)
+
+from xanesmap.phasemap.morphology import segment_phases
+from xanesmap.phasemap.phase_labelling import LabelledResult
+from xanesmap.phasemap.progress import Progress
+from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
+from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.figure_theme import theme_of
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
+from xanesmap.viewers.napari_plugin.result_reload import reload_result
+from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
+from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
+from xanesmap.viewers.napari_plugin.threshold_drawing import (
+    draw_histogram,
+    found_text,
+    readable_unit,
+    share_text,
+    volume_text,
+)
+from xanesmap.viewers.napari_plugin.threshold_form import ThresholdForm
+from xanesmap.viewers.napari_plugin.threshold_maps import coarse_maps
+from xanesmap.viewers.napari_plugin.threshold_model import (
+    CoarseExplorer,
+    Exploration,
+    explore_full,
+    known_blur_px,
+    with_errors,
+)
+from xanesmap.viewers.napari_plugin.threshold_settings import command_line, first_thresholds, segment_settings
+from xanesmap.viewers.napari_plugin.trial_layer import TrialLayer
+
+NO_RESULT = "No result of xanesmap is open: open a folder ending in .zarr (File, Open Folder)."
+NO_PARTICLES_IN_IMAGES = "A result of 2-D images has no volumes to segment: areas and shares only."
+AUTOMATIC_VOXELS = 20_000_000
+"""Voxels up to which the full resolution is computed without being asked for."""
+
+_PAUSE_MS = 700
+"""Time without a change after which the full resolution is computed."""
+_WRITING = "Write result"
+_HIGHEST_PERCENTILE = 99.0
+
+
+class ThresholdWidget(DockedWidget):
+    """Thresholds of phases, sample and particles with what comes of them."""
+
+    def __init__(self, viewer: napari.Viewer) -> None:
+        super().__init__(viewer)
+        self.result: PhaseMap | None = None
+        self.tried: Exploration | None = None
+        self._explorer: CoarseExplorer | None = None
+        self._is_reloading = False
+        self.live, self.full, self.segmenting = LatestTask(self), ThreadedWork(self), ThreadedWork(self)
+        self.trial = TrialLayer(viewer)
+        self._pause = QTimer(self)
+        self._pause.setSingleShot(True)
+        self._pause.setInterval(_PAUSE_MS)
+        self._arrange()
+        self._connect()
+        self._follow()
+
+    def _arrange(self) -> None:
+        self.form = ThresholdForm()
+        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
+        self.canvas = canvas_of(Figure(figsize=(4.2, 2.6), layout="constrained"))
+        self.canvas.setMinimumSize(320, 180)
+        self.table = QTableWidget(0, 3)
+        self.table.verticalHeader().hide()
+        self.table.setMinimumHeight(130)
+        self.table.setToolTip(
+            "± one standard error by noise, once the full resolution is computed; systematic errors come on top."
+        )
+        self.found, self.text, self.bar = QLabel(), QLabel(), QProgressBar()
+        self.stop = QPushButton("Stop")
+        self.compute, self.segment, self.copy = (QPushButton(t) for t in ("Full resolution", "Segment", "Copy command"))
+        self.compute.setToolTip("Compute these numbers as a segmentation finds them, with their errors.")
+        self.segment.setToolTip("Segment with these settings; labels, particles and tables go into the result.")
+        self.copy.setToolTip("Copy the command line that segments with these settings.")
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.form)
+        layout.addWidget(self.canvas, 2)
+        layout.addWidget(self.table, 1)
+        layout.addWidget(self.found)
+        layout.addLayout(_row(self.compute, self.segment, self.copy))
+        layout.addLayout(_row(self.bar, self.stop))
+        layout.addWidget(self.text)
+        for label in (self.found, self.text):
+            label.setWordWrap(True)
+        self.setMinimumWidth(400)
+        self._show_progress(False)
+
+    def _connect(self) -> None:
+        self.form.changed.connect(self._try)
+        self.compute.clicked.connect(lambda: self._compute_full())
+        self.segment.clicked.connect(lambda: self._segment())
+        self.copy.clicked.connect(lambda: self._copy())
+        self.stop.clicked.connect(lambda: self._give_up())
+        self._pause.timeout.connect(self._compute_full)
+        self.live.answered.connect(self._show_live)
+        self.full.done.connect(self._show_full)
+        self.segmenting.done.connect(self._show_segmented)
+        for work in (self.full, self.segmenting):
+            work.failed.connect(self._fail)
+            work.progressed.connect(self._tell_progress)
+            work.busy.connect(self._show_progress)
+        self.live.failed.connect(self._fail)
+        for end in (self.trial.remove, self.live.forget, self._pause.stop, self.full.end, self.segmenting.end):
+            self.at_the_end(end)
+        self.listen(self.viewer.layers.events.inserted, self._follow)
+        self.listen(self.viewer.layers.events.removed, self._follow)
+        self.listen(self.viewer.events.theme, self._draw)
+
+    def say(self, sentence: str) -> None:
+        """Show a sentence at the bottom."""
+        self.text.setText(sentence)
+
+    def _follow(self, event: Any = None) -> None:
+        """Turn to another result where the present one is closed."""
+        del event
+        if self._is_reloading:
+            return
+        if self.result is not None and any(layer.metadata.get(RESULT) is self.result for layer in self.viewer.layers):
+            return
+        result = shown_result(self.viewer)
+        if result is None or result is not self.result:
+            self._begin(result)
+
+    def _begin(self, result: PhaseMap | None) -> None:
+        self.result, self._explorer, self.tried = result, None, None
+        self.full.cancel()
+        self._pause.stop()
+        for widget in (self.form, self.compute, self.segment, self.copy):
+            widget.setEnabled(result is not None)
+        if result is None:
+            self.live.forget()
+            self.trial.remove()
+            self.say(NO_RESULT)
+            return
+        is_flat = result.attenuation_unit == OPTICAL_DEPTH
+        self.segment.setEnabled(not is_flat)
+        self.say(NO_PARTICLES_IN_IMAGES if is_flat else "Reading maps...")
+        self.live.ask(lambda go_on: CoarseExplorer(coarse_maps(result), result, blur_px=known_blur_px(result)))
+
+    def _show_live(self, answer: CoarseExplorer | Exploration) -> None:
+        if isinstance(answer, Exploration):
+            self._show(answer)
+            return
+        self._explorer = answer
+        result, maps = answer.result, answer.maps
+        inside = maps.amount[maps.mask & np.isfinite(maps.amount)]
+        largest = float(np.percentile(inside, _HIGHEST_PERCENTILE)) if inside.size else 1.0
+        self.form.begin(first_thresholds(result), largest_amount=max(largest, 1e-9), unit=result.attenuation_unit)
+        if self.segment.isEnabled():
+            self.say("Move a slider. Colours and numbers follow; errors come with the full resolution.")
+        self._try()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Settings of `segment_phases` that the sliders stand for."""
+        return {} if self.result is None else segment_settings(self.form.thresholds, self.result)
+
+    def _try(self) -> None:
+        explorer, settings = self._explorer, self.settings
+        if explorer is None:
+            return
+        self.full.cancel()
+        self.live.ask(lambda go_on: explorer.explore(settings))
+        if math.prod(explorer.result.shape) <= AUTOMATIC_VOXELS:
+            self._pause.start()
+
+    def _compute_full(self) -> None:
+        result, settings = self.result, self.settings
+        if result is not None and not self.segmenting.is_busy:
+            self._pause.stop()
+            self.full.start(lambda progress: (*explore_full(result, settings, progress=progress), result))
+
+    def _show_full(self, found: tuple[Exploration, LabelledResult | None, PhaseMap]) -> None:
+        tried, labelled, result = found
+        self.live.forget()
+        self._show(tried)
+        if labelled is not None:
+            self.full.start(lambda progress: (with_errors(tried, labelled, result, progress=progress), None, result))
+
+    def _show(self, tried: Exploration) -> None:
+        if self.result is None:
+            return
+        if self.tried is None or tried.labels is not self.tried.labels:
+            self.trial.show(tried, self.result)
+        self.tried = tried
+        self.table.setHorizontalHeaderLabels(["phase", f"volume ({readable_unit(tried.unit)})", "share of the sample"])
+        self.table.setRowCount(len(tried.volumes))
+        for row, volume in enumerate(tried.volumes):
+            for column, text in enumerate((volume.name, volume_text(volume), share_text(volume))):
+                self.table.setItem(row, column, QTableWidgetItem(text))
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        least = self.form.thresholds.least_voxels
+        self.found.setText(found_text(tried, least_voxels=least, voxel_um=self.result.pixel_size_um))
+        self._draw()
+
+    def _draw(self, event: Any = None) -> None:
+        del event
+        if self.tried is None or self.result is None:
+            return
+        pure, theme = self.form.thresholds.pure, theme_of(self.viewer)
+        draw_histogram(self.canvas.figure, self.tried, phases=self.result.phases, pure=pure, theme=theme)
+        self.canvas.draw_idle()
+
+    def _segment(self) -> None:
+        result, settings = self.result, self.settings
+        if result is None:
+            return
+        self.full.cancel()
+        self._pause.stop()
+        self.form.setEnabled(False)
+        self.say("Segmenting...")
+        self._tell_progress("Start", 0, 1)
+        self.segmenting.start(lambda progress: segment_phases(result, progress=_until_written(progress), **settings))
+
+    def _show_segmented(self, segmented: PhaseMap) -> None:
+        old, self.result = self.result, segmented
+        self._is_reloading = True
+        self.form.setEnabled(True)
+        self.trial.remove()
+        if old is not None:
+            reload_result(self.viewer, old, segmented)
+        self._is_reloading = False
+        warnings = segmented.attributes.get("segmentation", {}).get("warnings", ())
+        self.say(" ".join([f"Segmented; labels and tables are in {segmented.path}.", *warnings]))
+
+    def _copy(self) -> None:
+        if self.result is not None:
+            words = command_line(self.settings, self.result.path)
+            QApplication.clipboard().setText(words)
+            self.say(f"Copied: {words}")
+
+    def _give_up(self) -> None:
+        self.full.cancel()
+        self.segmenting.cancel()
+        self.form.setEnabled(self.result is not None)
+        self.say("Stopped; the result is as it was.")
+
+    def _fail(self, sentence: str) -> None:
+        self.form.setEnabled(self.result is not None)
+        self.say(sentence)
+
+    def _tell_progress(self, stage: str, done: int, total: int) -> None:
+        self.bar.setFormat(f"{stage}: %v of %m" if total > 1 else stage)
+        self.bar.setRange(0, total if total > 1 else 0)
+        self.bar.setValue(done)
+        self.stop.setEnabled(stage != _WRITING)
+
+    def _show_progress(self, is_busy: bool) -> None:
+        for widget in (self.bar, self.stop):
+            widget.setVisible(is_busy)
+
+
+def _until_written(progress: Progress) -> Progress:
+    """Progress that cannot be given up any more once the result is being replaced."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        if stage != _WRITING or done == 0:
+            progress(stage, done, total)
+
+    return tell
+
+
+def _row(*widgets: Any) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget)
+    return row
