@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from xanesmap.viewers import run_options as options
+from xanesmap.viewers.option_groups import RECORDED, taking
 from xanesmap.viewers.progress_bar import progress_bars
 
 
+@taking(recorded=RECORDED)
 def align(
     scan: Annotated[
         list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or a configuration .toml.")
     ],
+    recorded: dict[str, Any],
     out: Annotated[str | None, typer.Option(help="Alignment, a folder ending in .zarr.")] = None,
     reference: options.References = None,
     energy_offset: options.EnergyOffset = None,
@@ -28,12 +31,6 @@ def align(
     from_data: Annotated[
         bool | None, typer.Option("--from-data", help="Start from spectra found in the data, not the references.")
     ] = None,
-    energies_ev: options.Energies = None,
-    angles_deg: options.Angles = None,
-    pixel_size_nm: options.PixelSize = None,
-    camera_binning: options.CameraBinning = None,
-    times_s: options.Times = None,
-    sort_energies: options.SortEnergies = None,
     memory: options.Memory = None,
     overwrite: options.Overwrite = None,
 ) -> None:
@@ -46,14 +43,7 @@ def align(
     flags = {
         "memory": memory,
         "overwrite": overwrite,
-        "reconstruct": {
-            "energies_ev": options.energies_of(energies_ev),
-            "angles_deg": options.angles_of(angles_deg),
-            "pixel_size_nm": pixel_size_nm,
-            "camera_binning": camera_binning,
-            "times_s": options.times_of(times_s),
-            "sort_energies": sort_energies,
-        },
+        "reconstruct": recorded,
         "align": {
             "method": method,
             "magnification": magnification,

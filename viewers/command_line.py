@@ -22,6 +22,7 @@ from xanesmap.viewers.denoise_command import denoise
 from xanesmap.viewers.energies_command import energies
 from xanesmap.viewers.failures import failure_of
 from xanesmap.viewers.fit_command import fit
+from xanesmap.viewers.option_groups import RECORDED, SPECTRA, taking
 from xanesmap.viewers.progress_bar import progress_bars
 from xanesmap.viewers.second_opinion_command import second_opinion
 from xanesmap.viewers.segment_command import segment
@@ -103,44 +104,26 @@ def simulate(
 
 
 @app.command()
+@taking(recorded=RECORDED)
 def info(
     scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan; or volumes.")],
+    recorded: dict[str, Any],
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
-    sort_energies: options.SortEnergies = None,
-    energies_ev: options.Energies = None,
-    angles_deg: options.Angles = None,
-    pixel_size_nm: options.PixelSize = None,
-    camera_binning: options.CameraBinning = None,
-    times_s: options.Times = None,
 ) -> None:
     """Print what a scan, or reconstructed volumes, hold and what looks wrong with them."""
     from xanesmap.viewers.inspection_report import print_inspection
 
-    print_inspection(
-        scan,
-        as_json=as_json,
-        sort_energies=bool(sort_energies),
-        stated={
-            "energies_ev": options.energies_of(energies_ev),
-            "angles_deg": options.angles_of(angles_deg),
-            "pixel_size_nm": pixel_size_nm,
-            "camera_binning": camera_binning,
-            "times_s": options.times_of(times_s),
-        },
-    )
+    sort_energies = bool(recorded.pop("sort_energies"))
+    print_inspection(scan, as_json=as_json, sort_energies=sort_energies, stated=recorded)
 
 
 @app.command()
+@taking(recorded=RECORDED)
 def convert(
     scan: Annotated[list[str], typer.Argument(help="Folder, glob pattern or files of a scan.")],
     out: Annotated[Path, typer.Argument(help="Folder for the converted scan, new or empty.")],
+    recorded: dict[str, Any],
     format: Annotated[str, typer.Option(help="dataexchange, nxtomo, tiff or fxi.")] = "dataexchange",
-    sort_energies: options.SortEnergies = None,
-    energies_ev: options.Energies = None,
-    angles_deg: options.Angles = None,
-    pixel_size_nm: options.PixelSize = None,
-    camera_binning: options.CameraBinning = None,
-    times_s: options.Times = None,
 ) -> None:
     """Write a scan in another file format, one file per energy."""
     from xanesmap.phasemap.conversion import convert_scan
@@ -150,40 +133,26 @@ def convert(
             scan if len(scan) > 1 else scan[0],
             out,
             format=format,  # type: ignore[arg-type]  # checked with a sentence of its own
-            sort_energies=bool(sort_energies),
-            energies_ev=options.energies_of(energies_ev),
-            angles_deg=options.angles_of(angles_deg),
-            pixel_size_nm=pixel_size_nm,
-            camera_binning=camera_binning,
-            times_s=options.times_of(times_s),
+            **{**recorded, "sort_energies": bool(recorded["sort_energies"])},
             progress=progress,
         )
     typer.echo(f"{len(files)} energies written to {out}, {files[0].name} to {files[-1].name}")
 
 
 @app.command()
+@taking(spectra=SPECTRA, recorded=RECORDED)
 def run(
     scan: Annotated[
         list[str],
         typer.Argument(help="Folder, glob pattern or files of a scan or of volumes; or a configuration .toml."),
     ],
-    reference: options.References = None,
+    spectra: dict[str, Any],
+    recorded: dict[str, Any],
     out: options.Out = None,
     engine: Annotated[str | None, typer.Option(help="auto, fourier or tomopy.")] = None,
     memory: options.Memory = None,
     keep_mu: options.KeepMu = None,
-    energy_offset: options.EnergyOffset = None,
-    foil: options.Foil = None,
-    normalisation: options.Normalise = None,
-    bad_energies: options.BadEnergies = None,
-    background: options.Background = None,
-    constraint: options.Constraint = None,
     centre: Annotated[float | None, typer.Option(help="Detector column of the rotation axis, pixels.")] = None,
-    pixel_size_nm: options.PixelSize = None,
-    energies_ev: options.Energies = None,
-    angles_deg: options.Angles = None,
-    camera_binning: options.CameraBinning = None,
-    times_s: options.Times = None,
     volume_unit: options.Unit = None,
     filter: Annotated[str | None, typer.Option(help="ramlak, shepp, cosine or hann.")] = None,
     stripes: Annotated[str | None, typer.Option(help="Stripe removal: none, sorting or all.")] = None,
@@ -193,7 +162,6 @@ def run(
     roll: options.Roll = None,
     threshold: options.Threshold = None,
     threads: options.Threads = None,
-    sort_energies: options.SortEnergies = None,
     overwrite: options.Overwrite = None,
 ) -> None:
     """Make the phase map of a scan, or of volumes that are reconstructed already."""
@@ -210,14 +178,9 @@ def run(
             "engine": engine,
             "filter": filter,
             "centre_px": centre,
-            "pixel_size_nm": pixel_size_nm,
             "stripes": stripes,
-            "sort_energies": sort_energies,
-            "energies_ev": options.energies_of(energies_ev),
-            "angles_deg": options.angles_of(angles_deg),
-            "camera_binning": camera_binning,
-            "times_s": options.times_of(times_s),
             "volume_unit": volume_unit,
+            **recorded,
         },
         "align": {
             "method": align,
@@ -225,15 +188,7 @@ def run(
             "magnification": magnification,
             "roll": "fit" if roll else None,
         },
-        "spectra": options.spectra_settings(
-            reference=reference,
-            energy_offset=energy_offset,
-            background=background,
-            constraint=constraint,
-            foil=foil,
-            normalisation=normalisation,
-            bad_energies=bad_energies,
-        ),
+        "spectra": spectra,
         "phasemap": {"pure_threshold": threshold},
     }
     config = options.configuration(scan, flags)

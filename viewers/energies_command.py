@@ -17,7 +17,7 @@ def energies(
     among: Annotated[
         str, typer.Option("--among", help="Energies to choose from: start:stop:step and numbers with commas, eV.")
     ] = "7092:7192:2",
-    background: Annotated[str, typer.Option("--background", help="none, constant, linear or victoreen.")] = "victoreen",
+    background: options.Background = None,
 ) -> None:
     """Rank energies by what they tell about the phases, and print the error of a fraction for fewer and fewer.
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from xanesmap.viewers import run_options as options
+from xanesmap.viewers.option_groups import SPECTRA, taking
 from xanesmap.viewers.progress_bar import progress_bars
 
 
+@taking(spectra=SPECTRA)
 def fit(
     source: Annotated[
         list[str], typer.Argument(help="Result that kept its attenuation, or reconstructed volumes (folder, files).")
     ],
-    reference: options.References = None,
+    spectra: dict[str, Any],
     out: options.Out = None,
-    energy_offset: options.EnergyOffset = None,
-    foil: options.Foil = None,
-    normalisation: options.Normalise = None,
-    bad_energies: options.BadEnergies = None,
-    background: options.Background = None,
-    constraint: options.Constraint = None,
     threshold: options.Threshold = None,
     energies_ev: options.Energies = None,
     pixel_size_nm: options.PixelSize = None,
@@ -52,15 +48,7 @@ def fit(
                 "pixel_size_nm": pixel_size_nm,
                 "volume_unit": volume_unit,
             },
-            spectra=options.spectra_settings(
-                reference=reference,
-                energy_offset=energy_offset,
-                background=background,
-                constraint=constraint,
-                foil=foil,
-                normalisation=normalisation,
-                bad_energies=bad_energies,
-            ),
+            spectra=spectra,
             phasemap={"pure_threshold": threshold},
         )
     from xanesmap.viewers.outcome import print_outcome

@@ -96,6 +96,26 @@ def times_of(text: str | None) -> tuple[float, ...] | None:
     return None if text is None else numbers_from(text, option="--times-s")
 
 
+def recorded_settings(
+    *,
+    energies_ev: str | None = None,
+    angles_deg: str | None = None,
+    pixel_size_nm: float | None = None,
+    camera_binning: int | None = None,
+    times_s: str | None = None,
+    sort_energies: bool | None = None,
+) -> dict[str, Any]:
+    """What is stated in place of the files, of the section `reconstruct` of a configuration; None for what is not."""
+    return {
+        "energies_ev": energies_of(energies_ev),
+        "angles_deg": angles_of(angles_deg),
+        "pixel_size_nm": pixel_size_nm,
+        "camera_binning": camera_binning,
+        "times_s": times_of(times_s),
+        "sort_energies": sort_energies,
+    }
+
+
 def configuration(scan: list[str], flags: Mapping[str, Any]) -> RunConfig:
     """Settings of a run: those of a configuration file where one was given, with what the flags say on top.
 
