@@ -16,7 +16,8 @@ from xanesmap.phasemap.result import PhaseMap
 
 FloatArray = NDArray[np.floating[Any]]
 
-_ROWS, _COLUMNS = 64, 256
+# Chunks of the store: some hundred megabytes of spectra at a time.
+_ROWS, _COLUMNS = 64, 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
