@@ -22,7 +22,9 @@ from xanesmap.viewers.denoise_command import denoise
 from xanesmap.viewers.energies_command import energies
 from xanesmap.viewers.failures import failure_of
 from xanesmap.viewers.fit_command import fit
+from xanesmap.viewers.movie_command import movie
 from xanesmap.viewers.option_groups import RECORDED, SPECTRA, taking
+from xanesmap.viewers.picture_command import picture
 from xanesmap.viewers.progress_bar import progress_bars
 from xanesmap.viewers.second_opinion_command import second_opinion
 from xanesmap.viewers.segment_command import segment
@@ -207,6 +209,8 @@ app.command("second-opinion")(second_opinion)
 app.command()(unmix)
 app.command()(denoise)
 app.command()(view)
+app.command()(movie)
+app.command()(picture)
 
 
 @app.command()

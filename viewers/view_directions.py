@@ -154,3 +154,21 @@ def find_direction(name: str, known: Mapping[str, Any]) -> Direction:
     except (ValueError, DataError):
         message = f"direction '{name}' is not known; there are {', '.join(known)}, or give three numbers z,y,x."
         raise DataError(message) from None
+
+
+def framed(points: ArrayLike, camera: Camera) -> tuple[Direction, tuple[float, float]]:
+    """Middle of points as a camera sees them, and their height and width on the screen.
+
+    Parameters
+    ----------
+    points
+        (point, 3) z, y, x.
+    camera
+        Where from.
+    """
+    axes = np.stack([camera.view, camera.up, np.cross(camera.view, camera.up)])
+    seen = np.asarray(points, dtype=np.float64) @ axes.T
+    low, high = seen.min(axis=0), seen.max(axis=0)
+    z, y, x = ((low + high) / 2 @ axes).tolist()
+    _, tall, wide = (high - low).tolist()
+    return (z, y, x), (tall, wide)

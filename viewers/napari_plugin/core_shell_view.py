@@ -80,6 +80,16 @@ class Drawing:
     directions: dict[str, Direction]
     """All that have a name."""
 
+    def points_um(self) -> NDArray[np.float64]:
+        """(point, 3) that have to be seen."""
+        if self.voxels is not None:
+            filled = np.argwhere(self.voxels.labels > 0)
+            return np.asarray(self.voxels.origin_um + filled * self.voxels.step_um)
+        meshes = [surface.mesh for surface in self.surfaces]
+        if self.values is not None:
+            meshes += [self.values.mesh, self.values.unknown]
+        return np.concatenate([np.asarray(mesh.vertices, dtype=np.float64) for mesh in meshes])
+
 
 @dataclass(slots=True)
 class CoreShellView:
