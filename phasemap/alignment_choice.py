@@ -105,22 +105,34 @@ def is_still(alignment: Alignment) -> bool:
     """Whether nothing in an alignment is worth an interpolation of the frames.
 
     Displacements that are no larger than three times their standard errors are what a scan at rest would show too; the
-    mean displacement of an energy, a change of magnification at the rim of the field, the lamp and the fixed pattern
-    are held against what each may do to a fraction.
+    mean displacement of an energy, magnification at the rim of the field, the lamp and the fixed pattern are held
+    against what each may do to a fraction.
     """
     shift = alignment.shift_px[alignment.kept]
     if not alignment.kept[np.isfinite(alignment.air_level)].all() or shift.size == 0:
         return False
     noise = float(np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2)))
     by_energy = np.nanmean(alignment.shift_px, axis=1)
-    rim = np.abs(alignment.magnification / alignment.magnification.mean() - 1).max() * alignment.pattern.shape[-1] / 2
     return bool(
         np.sqrt(np.mean(shift**2)) < max(3 * noise, _STILL_PX)
         and np.abs(by_energy - by_energy.mean(axis=0)).max() < _STILL_PX
-        and rim < _STILL_PX
+        and _motion_of_rim(alignment) < _STILL_PX
         and np.nanstd(alignment.air_level) < _STILL_LEVEL
         and _pattern_in_air(alignment) < _STILL_PATTERN
     )
+
+
+def _motion_of_rim(alignment: Alignment) -> float:
+    """How far magnification moves the rim of the field, pixels: its trend over the energies, or the rms of the rest.
+
+    A lens makes a trend. Single energies also differ by noise, most at few counts, where the object of an energy and
+    that of another are hardly told from each other's magnified image; the largest of many would be no measure.
+    """
+    magnification = alignment.magnification / alignment.magnification.mean() - 1
+    order = np.linspace(-1, 1, len(magnification))
+    trend = np.polyval(np.polyfit(order, magnification, 1), order) if len(order) > 1 else np.zeros_like(order)
+    largest = max(float(np.abs(trend).max()), float(np.sqrt(np.mean((magnification - trend) ** 2))))
+    return largest * alignment.pattern.shape[-1] / 2
 
 
 def _pattern_in_air(alignment: Alignment) -> float:

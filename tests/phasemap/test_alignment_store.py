@@ -1,6 +1,7 @@
 """Alignments kept on disk, and scans they do not belong to."""
 
 import shutil
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -131,6 +132,16 @@ def test_a_scan_at_rest_is_left_as_it_is(small_scan):
     assert "at rest" in choice.notes[0]
     asked = chosen(small_scan.folder, method="projection-matching")
     assert is_still(asked.alignment)
+
+
+def test_noise_of_the_magnification_is_no_motion_but_a_trend_is(small_scan):
+    still = chosen(small_scan.folder, method="projection-matching").alignment
+    n_energies, half = len(still.magnification), still.pattern.shape[-1] / 2
+    odd, trend = np.zeros(n_energies), np.linspace(-1, 1, n_energies)
+    odd[n_energies // 2] = 0.2
+    assert is_still(replace(still, magnification=1 + odd / half))
+    assert not is_still(replace(still, magnification=1 + 5 * odd / half))
+    assert not is_still(replace(still, magnification=1 + 0.2 * trend / half))
 
 
 def test_a_scan_that_moves_is_aligned(moving):
