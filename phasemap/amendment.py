@@ -11,10 +11,9 @@ import csv
 import itertools
 import os
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import zarr
@@ -23,10 +22,7 @@ from numpy.typing import NDArray
 from xanesmap.phasemap.destination import (
     ATTRIBUTE,
     check_destination,
-    create_partial,
-    discard,
     own_attributes,
-    put_in_place,
     this_process,
     writing,
 )
@@ -41,11 +37,14 @@ from xanesmap.phasemap.multiscale import (
     write_coarser_level,
 )
 from xanesmap.phasemap.provenance import as_json
+from xanesmap.phasemap.unfinished_store import UnfinishedStore
 
 _METADATA = "zarr.json"
+_SCRATCH = "scratch"
+_SURFACE_CHUNK = 1_000_000  # vertices that are written at a time
 
 
-class Amendment:
+class Amendment(UnfinishedStore):
     """Changes to a finished result; use it in a ``with`` statement and call `finish` as the last thing in it.
 
     When the block is left by an error or without `finish`, the result is as it was.
@@ -62,33 +61,15 @@ class Amendment:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path, what="the change to result")
         check_destination(path, overwrite=True)
         self._attributes = own_attributes(path) or {}
-        self._n_bytes = 0
-        self._finished = False
+        self._levels: dict[str, list[zarr.Array[Any]]] = {}
 
-    def __enter__(self) -> Self:
-        self._partial = create_partial(self.path)
-        try:
-            with writing(self.path, self._n_bytes):
-                self._take_over()
-                self._root = zarr.open_group(self._partial, mode="r+", zarr_format=3)
-                self._root.attrs[ATTRIBUTE] = {**self._attributes, "status": "running", "process": this_process()}
-        except BaseException:
-            discard(self._partial)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._finished:
-            return
-        discard(self._partial)
-        if kind is None:
-            message = f"the changes to result '{self.path}' were not finished: call finish() at the end of the block"
-            raise RuntimeError(message)
+    def _begin(self) -> None:
+        self._take_over()
+        self._root = zarr.open_group(self._partial, mode="r+", zarr_format=3)
+        self._root.attrs[ATTRIBUTE] = {**self._attributes, "status": "running", "process": this_process()}
 
     def _take_over(self) -> None:
         for folder, _, files in os.walk(self.path):
@@ -133,28 +114,53 @@ class Amendment:
         slabs
             First row, a multiple of the slab height, and by layer name `(..., rows, y, x)`.
         """
-        unit = str(self._attributes.get("attenuation_unit", PER_LENGTH))
-        with writing(self.path, self._n_bytes):
-            levels = {layer.name: self._new_levels(layer_in(layer, unit), leading) for layer, leading in layers.items()}
-            for start, images in slabs:
+        for layer, leading in layers.items():
+            self.create_image(layer, leading)
+        for start, images in slabs:
+            with writing(self.path, self.n_bytes):
                 for name, values in images.items():
-                    fine = levels[name][0]
-                    # one shard at a time keeps the memory of the encoder small
-                    for index in np.ndindex(values.shape[:-3]):
-                        rows = slice(start, start + values.shape[-3])
-                        fine[(*index, rows)] = values[index].astype(fine.dtype)
-            for layer in layers:
-                for fine, coarse in itertools.pairwise(levels[layer.name]):
-                    write_coarser_level(fine, coarse, layer)
-                self._describe(layer, n_levels=len(levels[layer.name]))
+                    self._write(self._levels[name][0], start, values)
+        for layer in layers:
+            self.finish_image(layer)
 
-    def _new_levels(self, layer: Layer, leading: tuple[int, ...]) -> list[zarr.Array[Any]]:
-        self.remove(layer.path)
-        rows = int(self._attributes["slab_rows"])
-        return [
-            create_level(self._root, layer, level, leading=leading, shape=shape, slab_rows=min(rows, shape[0]))
-            for level, shape in enumerate(level_shapes(tuple(self._attributes["shape"])))
-        ]
+    def _write(self, fine: zarr.Array[Any], start: int, values: NDArray[Any]) -> None:
+        # one shard at a time keeps the memory of the encoder small
+        for index in np.ndindex(values.shape[:-3]):
+            fine[(*index, slice(start, start + values.shape[-3]))] = values[index].astype(fine.dtype)
+
+    @property
+    def slab_rows(self) -> int:
+        """Rows that are best written at a time: the height of a shard."""
+        return min(int(self._attributes["slab_rows"]), int(self._attributes["shape"][0]))
+
+    def create_image(self, layer: Layer, leading: tuple[int, ...] = ()) -> zarr.Array[Any]:
+        """An empty image of full resolution in place of the one of that name, to be filled and then finished.
+
+        Parameters
+        ----------
+        layer
+            What it holds.
+        leading
+            Length of the leading axis, or nothing.
+        """
+        layer = layer_in(layer, str(self._attributes.get("attenuation_unit", PER_LENGTH)))
+        with writing(self.path, self.n_bytes):
+            self.remove(layer.path)
+            self._levels[layer.name] = [
+                create_level(
+                    self._root, layer, level, leading=leading, shape=shape, slab_rows=min(self.slab_rows, shape[0])
+                )
+                for level, shape in enumerate(level_shapes(tuple(self._attributes["shape"])))
+            ]
+        return self._levels[layer.name][0]
+
+    def finish_image(self, layer: Layer) -> None:
+        """Make the pyramid and the metadata of an image that was created and filled."""
+        levels = self._levels[layer.name]
+        with writing(self.path, self.n_bytes):
+            for fine, coarse in itertools.pairwise(levels):
+                write_coarser_level(fine, coarse, layer)
+            self._describe(layer, n_levels=len(levels))
 
     def _describe(self, layer: Layer, *, n_levels: int) -> None:
         ome = multiscales(layer, pixel_size_um=float(self._attributes["pixel_size_um"]), n_levels=n_levels)
@@ -182,7 +188,7 @@ class Amendment:
             As many cells in each as there are titles.
         """
         path = self._partial / "tables" / f"{name}.csv"
-        with writing(self.path, self._n_bytes):
+        with writing(self.path, self.n_bytes):
             path.parent.mkdir(exist_ok=True)
             # the old table is the same file as that of the result: unlinked, not written over
             self.remove(f"tables/{name}.csv")
@@ -192,32 +198,68 @@ class Amendment:
                 table.writerows([_plain(cell) for cell in row] for row in rows)
 
     def add_surface(self, name: str, arrays: Mapping[str, tuple[NDArray[Any], str]]) -> None:
-        """Write ``surfaces/<name>``.
+        """Write ``surfaces/<name>``; array and unit by name."""
+        units = {key: unit for key, (_, unit) in arrays.items()}
+        self.stream_surface(name, [{key: values for key, (values, _) in arrays.items()}], units)
+
+    def stream_surface(self, name: str, parts: Iterable[Mapping[str, NDArray[Any]]], units: Mapping[str, str]) -> None:
+        """Write ``surfaces/<name>`` part by part, one after another.
 
         Parameters
         ----------
         name
             Of the surface.
-        arrays
-            Array and unit by name.
+        parts
+            Arrays by name, at least one part; they are joined along their first axis.
+        units
+            Of the arrays that are to be written.
         """
-        with writing(self.path, self._n_bytes):
+        with writing(self.path, self.n_bytes):
             self.remove(f"surfaces/{name}")
             group = self._root.require_group("surfaces").create_group(name)
-            for key, (values, unit) in arrays.items():
-                # an array without entries still needs a chunk
-                chunks = tuple(max(n, 1) for n in values.shape)
-                stored = group.create_array(key, shape=values.shape, dtype=values.dtype, chunks=chunks)
-                if values.size:
-                    stored[...] = values
-                stored.attrs["units"] = unit
+            for gathered in _gathered(parts, tuple(units)):
+                for key, unit in units.items():
+                    _append(group, key, gathered[key], unit)
+
+    @property
+    def scratch(self) -> Path:
+        """Folder for files that are needed until the end only."""
+        folder = self._partial / _SCRATCH
+        folder.mkdir(exist_ok=True)
+        return folder
 
     def finish(self, attributes: Mapping[str, Any]) -> None:
         """Add root attributes and rename the result into place."""
-        with writing(self.path, self._n_bytes):
+        with writing(self.path, self.n_bytes):
+            self.remove(_SCRATCH)
             self._root.attrs[ATTRIBUTE] = as_json({**self._attributes, **attributes})
-            put_in_place(self._partial, self.path)
-        self._finished = True
+            self._put_in_place()
+
+
+def _gathered(parts: Iterable[Mapping[str, NDArray[Any]]], keys: Sequence[str]) -> Iterator[dict[str, NDArray[Any]]]:
+    """Parts joined until they are large enough to be written."""
+    held: list[Mapping[str, NDArray[Any]]] = []
+    for part in parts:
+        held.append(part)
+        if sum(len(one[keys[0]]) for one in held) >= _SURFACE_CHUNK:
+            yield {key: np.concatenate([one[key] for one in held]) for key in keys}
+            held = []
+    if held:
+        yield {key: np.concatenate([one[key] for one in held]) for key in keys}
+
+
+def _append(group: zarr.Group, key: str, values: NDArray[Any], unit: str) -> None:
+    """Add values at the end of an array, which is made for the first."""
+    if key not in group:
+        # an array without entries still needs a chunk
+        chunks = (min(max(len(values), 1), _SURFACE_CHUNK), *(max(n, 1) for n in values.shape[1:]))
+        made = group.create_array(key, shape=(0, *values.shape[1:]), dtype=values.dtype, chunks=chunks)
+        made.attrs["units"] = unit
+    stored: Any = group[key]
+    if len(values):
+        start = stored.shape[0]
+        stored.resize((start + len(values), *values.shape[1:]))
+        stored[start:] = values
 
 
 def _link(source: Path, target: Path) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from xanesmap.phasemap.curvature import Curvature, curvature_at
-from xanesmap.phasemap.minkowski import Axes, fractional_anisotropy, normal_tensor, principal_axes
+from xanesmap.phasemap.minkowski import Axes, axes_above, axes_within, fractional_anisotropy, normal_tensor
 from xanesmap.phasemap.shrinkage import level_shift, surface_of_shape, unshrunk
 from xanesmap.phasemap.surface import (
     EMPTY,
@@ -54,12 +54,20 @@ class Body:
         Its principal axes.
     depth
         `(z, y, x)` depth of its voxels below the surface; 0 outside.
+    drawn_from
+        What the surface was drawn from: the filled parts of the voxels, or the voxels alone.
     """
 
     inside: NDArray[np.bool_]
     surface: Surface
     axes: Axes
     depth: FloatArray
+    drawn_from: Literal["filled parts", "voxels"]
+
+    @property
+    def volume(self) -> float:
+        """Voxels: what the surface encloses where it was drawn from filled parts, otherwise their number."""
+        return self.surface.enclosed_volume if self.drawn_from == "filled parts" else float(self.inside.sum())
 
     @property
     def equivalent_radius(self) -> float:
@@ -120,12 +128,15 @@ def body_of(inside: NDArray[np.bool_], *, filled: FloatArray | None = None, blur
     blur_px
         Standard deviation of the blur of `filled`, voxels.
     """
-    surface = surface_of_shape(inside) if filled is None else surface_of_shape(filled, blur_px=blur_px)
+    surface = EMPTY if filled is None else surface_of_shape(filled, blur_px=blur_px)
+    from_parts = surface.is_closed and len(surface.faces) > 0
+    surface = surface if from_parts else surface_of_shape(inside)
     return Body(
         inside=inside,
         surface=surface,
-        axes=principal_axes(np.argwhere(inside).astype(np.float64)),
+        axes=axes_within(surface) if from_parts else axes_above(inside.view(np.uint8), inside, level=0.5),
         depth=np.zeros(inside.shape) if surface.is_empty else depth_map(inside, surface),
+        drawn_from="filled parts" if from_parts else "voxels",
     )
 
 
@@ -209,7 +220,7 @@ def evenness(body: Body, front: Front, core: FloatArray) -> Evenness:
     core
         `(z, y, x)` denoised fraction of the core's phase.
     """
-    axes = principal_axes(np.argwhere(body.inside & (core > 0.5)).astype(np.float64))
+    axes = axes_above(core, body.inside, level=0.5)
     # extents of the core along the axes of the particle: semi-axes of a quadric, projected
     along = np.abs((axes.lengths[:, None] * axes.directions) @ body.axes.directions.T).T
     ratio = np.linalg.norm(along, axis=1) / body.axes.lengths
@@ -243,17 +254,19 @@ def shell_thickness(body: Body, front: Front, core: FloatArray) -> FloatArray:
     -------
     `(vertex,)` distance to the nearest part of the front, voxels; 0 where the core reaches the surface.
     """
-    surface = body.surface
-    thickness = np.abs(distance_to_surface(surface.vertices, front.surface))
-    thickness[core_at_surface(body, core) > 0.5] = 0.0
-    return thickness
+    return uncovered(body, core, np.abs(distance_to_surface(body.surface.vertices, front.surface)))
+
+
+def uncovered(body: Body, core: FloatArray, thickness: FloatArray) -> FloatArray:
+    """`(vertex,)` thickness, 0 where the core reaches the surface of the particle."""
+    return np.where(core_at_surface(body, core) > 0.5, 0.0, thickness)
 
 
 def core_at_surface(body: Body, core: FloatArray) -> FloatArray:
     """`(vertex,)` fraction of the core's phase in the first voxel below the particle's surface."""
     below = np.rint(body.surface.vertices - 0.5 * body.surface.normals).astype(int)
     z, y, x = np.clip(below, 0, np.array(core.shape) - 1).T
-    values: FloatArray = _filled(core)[z, y, x]
+    values: FloatArray = np.nan_to_num(core[z, y, x], nan=0.0)
     return values
 
 

@@ -7,19 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d, map_coordinates
-from scipy.sparse import coo_array
 
-from xanesmap.phasemap.surface import Surface, edges_of, vertex_areas
+from xanesmap.phasemap.derivative_kernel import derivatives_at
+from xanesmap.phasemap.mesh_kernel import neighbour_smoothed
+from xanesmap.phasemap.surface import Surface, edges_of, vertex_areas, with_vertices
 
 FloatArray = NDArray[np.floating[Any]]
 
 SMOOTHING_PX = 2.0
 """Smoothing of the field, voxels, below which second derivatives are those of the noise."""
-
-# Central differences of fourth order: those of second order are 7 % off on an edge smoothed over 1.5 voxels.
-_FIRST = np.array([1, -8, 0, 8, -1]) / 12
-_SECOND = np.array([-1, 16, -30, 16, -1]) / 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -86,27 +82,14 @@ def curvature_at(surface: Surface, field: FloatArray) -> Curvature:
     ----------
     Goldman, Comput. Aided Geom. Des. 22, 632 (2005), doi:10.1016/j.cagd.2005.06.005.
     """
-    values = np.asarray(field, np.float64)
-    first = [_sample(_derived(values, (axis,)), surface.vertices) for axis in range(3)]
-    second = {(i, j): _sample(_derived(values, (i, j)), surface.vertices) for i in range(3) for j in range(i, 3)}
+    found = derivatives_at(np.ascontiguousarray(field), np.ascontiguousarray(surface.vertices))
+    first = list(found[:3])
+    second = dict(zip(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)), found[3:], strict=True))
     slope2 = np.maximum(sum(g**2 for g in first), np.finfo(float).tiny)
     laplacian = second[0, 0] + second[1, 1] + second[2, 2]
     bent = sum((1 if i == j else 2) * first[i] * first[j] * h for (i, j), h in second.items())
     mean = (bent - slope2 * laplacian) / (2 * slope2**1.5)
     return Curvature(mean=mean, gaussian=_adjugate_form(first, second) / slope2**2)
-
-
-def _derived(values: FloatArray, axes: tuple[int, ...]) -> FloatArray:
-    """Derivative along one axis, or along two."""
-    if len(axes) == 2 and axes[0] == axes[1]:
-        return np.asarray(correlate1d(values, _SECOND, axis=axes[0], mode="nearest"))
-    for axis in axes:
-        values = correlate1d(values, _FIRST, axis=axis, mode="nearest")
-    return values
-
-
-def _sample(values: FloatArray, points: FloatArray) -> FloatArray:
-    return np.asarray(map_coordinates(values, points.T, order=1, mode="nearest"))
 
 
 def _adjugate_form(g: list[FloatArray], h: dict[tuple[int, int], FloatArray]) -> FloatArray:
@@ -138,24 +121,21 @@ class ShapeDistribution:
         `(k1 bin, k2 bin)` share of the area per unit of k1 and of k2; its integral is 1 less what lies beyond.
     beyond
         Share of the area outside the bins.
+    area
+        All of it.
     """
 
     edges: FloatArray
     density: FloatArray
     beyond: float
+    area: float
 
 
-def shape_distribution(
-    low: FloatArray, high: FloatArray, area: FloatArray, *, largest: float, bins: int = 40
-) -> ShapeDistribution:
-    """Area-weighted joint density of the two principal curvatures.
+class ShapeSums:
+    """Area-weighted joint histogram of the two principal curvatures, to which surfaces are added.
 
     Parameters
     ----------
-    low, high
-        `(vertex,)` k1 <= k2.
-    area
-        `(vertex,)` weights.
     largest
         The bins run from minus to plus this curvature: beyond the resolution limit no curvature means anything.
     bins
@@ -165,25 +145,80 @@ def shape_distribution(
     ----------
     Mendoza, Alkemper and Voorhees, Metall. Mater. Trans. A 34, 481 (2003), doi:10.1007/s11661-003-0084-1.
     """
-    edges = np.linspace(-largest, largest, bins + 1)
-    known = np.isfinite(low) & np.isfinite(high)
-    total = float(area[known].sum())
-    sums, _, _ = np.histogram2d(low[known], high[known], bins=(edges, edges), weights=area[known])
-    width = edges[1] - edges[0]
-    if total == 0:
-        return ShapeDistribution(edges=edges, density=sums, beyond=0.0)
-    return ShapeDistribution(edges=edges, density=sums / (total * width**2), beyond=1 - float(sums.sum()) / total)
+
+    def __init__(self, *, largest: float, bins: int = 40) -> None:
+        self._edges = np.linspace(-largest, largest, bins + 1)
+        self._sums = np.zeros((bins, bins))
+        self._total = 0.0
+
+    def add(self, low: FloatArray, high: FloatArray, area: FloatArray) -> None:
+        """Add `(vertex,)` k1 <= k2 with their weights; those that are not finite do not count."""
+        known = np.isfinite(low) & np.isfinite(high)
+        self._total += float(area[known].sum())
+        bins = (self._edges, self._edges)
+        self._sums += np.histogram2d(low[known], high[known], bins=bins, weights=area[known])[0]
+
+    def distribution(self) -> ShapeDistribution:
+        """Density of what was added."""
+        width, total = self._edges[1] - self._edges[0], self._total
+        beyond = 1 - float(self._sums.sum()) / total if total else 0.0
+        density = self._sums / (total * width**2) if total else self._sums
+        return ShapeDistribution(edges=self._edges, density=density, beyond=beyond, area=total)
 
 
-def roughness(surface: Surface, *, cutoff_px: float) -> float:
+def shape_distribution(
+    low: FloatArray, high: FloatArray, area: FloatArray, *, largest: float, bins: int = 40
+) -> ShapeDistribution:
+    """Area-weighted joint density of the two principal curvatures of one surface; see `ShapeSums`."""
+    sums = ShapeSums(largest=largest, bins=bins)
+    sums.add(low, high, area)
+    return sums.distribution()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mesh:
+    """How the vertices of a surface hang together, the same for all surfaces whose vertices merely move."""
+
+    edges: NDArray[np.int32]
+    """(edge, 2)"""
+    starts: NDArray[np.integer[Any]]
+    neighbours: NDArray[np.integer[Any]]
+    """Those of vertex `i` are `neighbours[starts[i] : starts[i + 1]]`."""
+
+    def smoothing_passes(self, vertices: FloatArray, *, cutoff_px: float) -> float:
+        """Passes of `smoothed` that smooth over that standard deviation along the surface, voxels."""
+        lengths = vertices[self.edges[:, 0]] - vertices[self.edges[:, 1]]
+        # half a step towards the mean of the neighbours spreads by a quarter of the mean square edge in each direction
+        return float(cutoff_px**2 / (0.25 * np.mean(np.sum(lengths**2, axis=1))))
+
+    def smoothed(self, values: FloatArray, *, passes: float) -> FloatArray:
+        """`(vertex, ...)` values smoothed along the surface; the last pass may be taken in part."""
+        columns = np.ascontiguousarray(values.reshape(len(values), -1), np.float64)
+        found: FloatArray = neighbour_smoothed(columns, self.starts, self.neighbours, float(passes))
+        return found.reshape(values.shape)
+
+
+def mesh_of(surface: Surface) -> Mesh:
+    """Mesh of a surface that is not empty."""
+    edges, _ = edges_of(surface.faces)
+    n = len(surface.vertices)
+    both = np.concatenate([edges, edges[:, ::-1]])
+    order = np.argsort(both[:, 0], kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(both[:, 0], minlength=n))])
+    return Mesh(edges=edges, starts=starts, neighbours=both[order, 1])
+
+
+def roughness(surface: Surface, *, cutoff_px: float, mesh: Mesh | None = None) -> float:
     """Root mean square distance of a surface from itself smoothed, voxels.
 
     Parameters
     ----------
     surface
-        Mesh.
+        Surface.
     cutoff_px
         Standard deviation, along the surface, of the smoothing that separates roughness from form, voxels.
+    mesh
+        Its mesh, where that is known already.
 
     Notes
     -----
@@ -192,30 +227,10 @@ def roughness(surface: Surface, *, cutoff_px: float) -> float:
     """
     if surface.is_empty:
         return float("nan")
-    matrix, step2 = neighbour_mean(surface)
-    # half a step towards the mean of the neighbours spreads by a quarter of the mean square edge in each direction
-    passes = max(1, round(cutoff_px**2 / (0.25 * step2)))
-    once = _diffused(matrix, surface.vertices, passes)
-    form = 2 * once - _diffused(matrix, once, passes)
+    mesh = mesh or mesh_of(surface)
+    passes = mesh.smoothing_passes(surface.vertices, cutoff_px=cutoff_px)
+    once = mesh.smoothed(surface.vertices, passes=passes)
+    form = 2 * once - mesh.smoothed(once, passes=passes)
     # along the normal of the form: on a rough surface its own normals point sideways
-    normals = _diffused(matrix, surface.normals, passes)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    away = np.einsum("ij,ij->i", surface.vertices - form, normals)
+    away = np.einsum("ij,ij->i", surface.vertices - form, with_vertices(surface, form).normals)
     return float(np.sqrt(np.average(away**2, weights=vertex_areas(surface))))
-
-
-def _diffused(matrix: Any, points: FloatArray, passes: int) -> FloatArray:
-    for _ in range(passes):
-        points = 0.5 * (points + matrix @ points)
-    return points
-
-
-def neighbour_mean(surface: Surface) -> tuple[Any, float]:
-    """Matrix that replaces each vertex by the mean of its neighbours, and the mean square length of an edge."""
-    edges, _ = edges_of(surface.faces)
-    n = len(surface.vertices)
-    both = np.concatenate([edges, edges[:, ::-1]])
-    count = np.bincount(both[:, 0], minlength=n)
-    matrix = coo_array((1 / count[both[:, 0]], (both[:, 0], both[:, 1])), shape=(n, n)).tocsr()
-    lengths = surface.vertices[edges[:, 0]] - surface.vertices[edges[:, 1]]
-    return matrix, float(np.mean(np.sum(lengths**2, axis=1)))

@@ -13,17 +13,76 @@ Techniques for Curve Estimation, Springer (1979), doi:10.1007/BFb0098494.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from xanesmap.phasemap.float_smoothing import smoothed
+
 FloatArray = NDArray[np.floating[Any]]
 
 _TRUNCATE = 4.0
 # Voxels whose error is beyond this have no say; without a bound one huge sigma would make weights vanish in float32.
 _LARGEST_SIGMA = 1e3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Denoising:
+    """Weights of a denoising, to be applied to many maps of the same errors; from `denoising_of`."""
+
+    measured: NDArray[np.bool_]
+    """`(z, y, x)` True where there is a value to denoise."""
+    weight: NDArray[np.float32]
+    total: NDArray[np.float32]
+    """`(z, y, x)` the weights smoothed, 1 where they reach nothing."""
+    known: NDArray[np.bool_]
+    """`(z, y, x)` True in reach of the weights."""
+    smoothing_px: float
+
+    def of(self, values: FloatArray) -> NDArray[np.float32]:
+        """`(z, y, x)` denoised map, NaN out of reach; values count where they were measured only."""
+        value = np.where(self.measured, values, 0).astype(np.float32)
+        if self.smoothing_px == 0:
+            value[~self.measured] = np.nan
+            return value
+        first = _smooth(self.weight * value, self.smoothing_px)
+        first /= self.total
+        value -= first
+        value *= self.weight
+        second = _smooth(value, self.smoothing_px)
+        second /= self.total
+        second += first
+        second[~self.known] = np.nan
+        return second
+
+
+def denoising_of(sigma: FloatArray, measured: NDArray[np.bool_], *, smoothing_px: float) -> Denoising:
+    """Weights by certainty.
+
+    Parameters
+    ----------
+    sigma
+        `(z, y, x)` standard deviation of the maps.
+    measured
+        `(z, y, x)` True where they count; nothing is looked at elsewhere, nor where the deviation is NaN or 0.
+    smoothing_px
+        Standard deviation of the Gaussian, voxels; 0 keeps maps as they are.
+    """
+    where = measured & np.isfinite(sigma) & (sigma > 0)
+    certain = np.where(where, np.clip(sigma, 1e-6, _LARGEST_SIGMA), 1)
+    weight = np.where(where, certain**-2, 0).astype(np.float32)
+    total = _smooth(weight, smoothing_px)
+    known = total > 0
+    return Denoising(
+        measured=where,
+        weight=weight,
+        total=np.where(known, total, np.float32(1)),
+        known=known,
+        smoothing_px=smoothing_px,
+    )
 
 
 def denoise_fraction(
@@ -47,20 +106,7 @@ def denoise_fraction(
     `(z, y, x)` fraction, float32: continued a few voxels beyond the mask, NaN farther away. A voxel depends on its
     neighbours up to `reach` away only.
     """
-    measured = mask & np.isfinite(fraction) & np.isfinite(sigma) & (sigma > 0)
-    value = np.where(measured, fraction, 0).astype(np.float32)
-    if smoothing_px == 0:
-        value[~measured] = np.nan
-        return value
-    certain = np.where(measured, np.clip(sigma, 1e-6, _LARGEST_SIGMA), 1)
-    weight = np.where(measured, certain**-2, 0).astype(np.float32)
-    total = _smooth(weight, smoothing_px)
-    known = total > 0
-    divisor = np.where(known, total, 1)
-    first = _smooth(weight * value, smoothing_px) / divisor
-    second = first + _smooth(weight * (value - first), smoothing_px) / divisor
-    second[~known] = np.nan
-    return np.asarray(second, np.float32)
+    return denoising_of(sigma, mask & np.isfinite(fraction), smoothing_px=smoothing_px).of(fraction)
 
 
 def smooth_shape(inside: NDArray[Any], *, smoothing_px: float) -> NDArray[np.float32]:
@@ -105,4 +151,6 @@ def noise_gain(smoothing_px: float) -> float:
 
 
 def _smooth(volume: FloatArray, smoothing_px: float) -> NDArray[np.float32]:
-    return np.asarray(gaussian_filter(volume, smoothing_px, truncate=_TRUNCATE, mode="constant"), np.float32)
+    if smoothing_px == 0:
+        return np.asarray(volume, np.float32)
+    return smoothed(volume, sigma_px=smoothing_px, truncate=_TRUNCATE)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
 
 from xanesmap.phasemap.config import PhaseConfig
 from xanesmap.phasemap.labels import label_phases
@@ -17,6 +18,9 @@ from xanesmap.phasemap.store import ResultWriter
 
 # Edge-step voxels of the whole scan from which the threshold is found.
 _THRESHOLD_VOXELS = 2_000_000
+
+AROUND_PX = 4
+"""Voxels around the mask, counted through faces, of which the edge step is kept as `amount_around`."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +68,8 @@ def finish_maps(
             _widen_errors(writer, config, loss, start=start, threshold=threshold)
         progress("Mask and phases", index + 1, len(starts))
     # Only now: a slab's mask looks at the edge step of its neighbours, also outside the mask.
+    for start in starts:
+        _keep_amount_around(writer, start, min(start + writer.slab_rows, writer.shape[0]))
     for start in starts:
         writer.apply_mask(start, min(start + writer.slab_rows, writer.shape[0]))
     _write_phase_table(writer, tally, names)
@@ -120,6 +126,17 @@ def _mask(
     amount = writer.read_slab("amount", first, last)
     mask = sample_mask(amount, threshold=threshold, smoothing_px=config.mask_smoothing_px)
     return mask[start - first : stop - first]
+
+
+def _keep_amount_around(writer: ResultWriter, start: int, stop: int) -> None:
+    """Keep the edge step of the voxels around the mask: where it falls to half tells the surface between the voxels."""
+    first, last = max(0, start - AROUND_PX), min(writer.shape[0], stop + AROUND_PX)
+    mask = writer.read_slab("mask", first, last) > 0
+    near = binary_dilation(mask, iterations=AROUND_PX) & ~mask
+    near = near[start - first :][: stop - start]
+    writer.write_slab(
+        start, stop, amount_around=np.where(near, writer.read_slab("amount", start, stop), np.nan).astype(np.float32)
+    )
 
 
 def _add(tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:

@@ -8,35 +8,38 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import binary_erosion, map_coordinates
 
 from xanesmap.phasemap.core_shell import (
     Body,
     Front,
     core_at_surface,
     evenness,
-    find_front,
     shell_thickness,
     summarise_thickness,
+    uncovered,
 )
-from xanesmap.phasemap.curvature import roughness
-from xanesmap.phasemap.denoising import denoise_fraction
+from xanesmap.phasemap.curvature import Mesh, curvature_at, mesh_of, roughness
+from xanesmap.phasemap.denoising import denoising_of
+from xanesmap.phasemap.derivative_kernel import derivatives_at
+from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION
 from xanesmap.phasemap.isotropic_core import Measurement
-from xanesmap.phasemap.minkowski import normal_tensor
+from xanesmap.phasemap.minkowski import axes_above, normal_tensor
 from xanesmap.phasemap.noise_correlation import correlated_noise, neighbour_correlation
-from xanesmap.phasemap.surface import vertex_areas
+from xanesmap.phasemap.surface import vertex_areas, with_vertices
+from xanesmap.phasemap.surface_distance import facing_distance, nearest_vertices
 
 FloatArray = NDArray[np.floating[Any]]
 
 DRAWS = 5
 """Draws of the noise of one particle: a standard error from as many is itself known to a third."""
-LARGEST_VOXELS = 60_000
-"""Voxels of a particle beyond which its noise is not drawn again, for the time that takes."""
 ROUGHNESS_CUTOFF_PX = 4.0
 """Waves of the front longer than this, as a standard deviation along it, are form and not roughness, voxels."""
 
 _LEAST_RIM = 2  # voxels from front and surface in which blur mixes the phases
 _RIM_BLURS = 2.5
+_REDRAWN = 2.2  # the mesh, too, is drawn anew in every measurement, which roughness feels: measured, 1.5 to 3
+_FLATTEST = 1 / 3  # of the slope of a sharp blurred front: where it is flatter, its place is not known to first order
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,19 +49,22 @@ class FrontShape:
     area: float
     mean_curvature: float
     """Mean of H over the area."""
+    gaussian_curvature: float
+    """Mean of K over the area."""
     roughness: float
     """Root mean square distance from itself smoothed."""
     normal_anisotropy: float
     """Fractional anisotropy of the Minkowski tensor of the normals."""
 
 
-def front_shape(front: Front) -> FrontShape:
-    """Form of a front that is not empty."""
+def front_shape(front: Front, *, mesh: Mesh | None = None) -> FrontShape:
+    """Form of a front that is not empty; `mesh` where it is known already."""
     weight = vertex_areas(front.surface)
     return FrontShape(
         area=front.surface.area,
         mean_curvature=_mean_of_known(front.curvature.mean, weight),
-        roughness=roughness(front.surface, cutoff_px=ROUGHNESS_CUTOFF_PX),
+        gaussian_curvature=_mean_of_known(front.curvature.gaussian, weight),
+        roughness=roughness(front.surface, cutoff_px=ROUGHNESS_CUTOFF_PX, mesh=mesh),
         normal_anisotropy=normal_tensor(front.surface).anisotropy,
     )
 
@@ -75,12 +81,13 @@ def exposed_area(body: Body, core: FloatArray) -> float:
 
 def core_offset(body: Body, core: FloatArray) -> FloatArray:
     """`(3,)` from the centroid of the particle to that of the core, z, y, x, voxels."""
-    offset: FloatArray = np.argwhere(body.inside & (core > 0.5)).mean(axis=0) - body.axes.centroid
+    offset: FloatArray = axes_above(core, body.inside, level=0.5).centroid - body.axes.centroid
     return offset
 
 
 def front_errors(
     body: Body,
+    front: Front,
     core: FloatArray,
     maps: tuple[FloatArray, FloatArray],
     *,
@@ -95,6 +102,8 @@ def front_errors(
     ----------
     body
         The particle.
+    front
+        Its front, not empty.
     core
         `(z, y, x)` denoised fraction of the core's phase.
     maps
@@ -110,26 +119,33 @@ def front_errors(
 
     Returns
     -------
-    Errors in voxels by the names in `front_numbers`; empty for fewer than two draws or more than `LARGEST_VOXELS`
-    voxels. The place of the particle's own surface is the same in all draws: its error is not in them.
+    Errors in voxels by the names in `front_numbers`; empty for fewer than two draws. The place of the particle's own
+    surface is the same in all draws: its error is not in them.
+
+    Notes
+    -----
+    Denoising is linear, so noise adds to the denoised fraction, and moves the front by itself over the slope there.
 
     References
     ----------
     Efron and Tibshirani, Stat. Sci. 1, 54 (1986), doi:10.1214/ss/1177013815 (parametric bootstrap).
     """
-    if draws < 2 or body.inside.sum() > LARGEST_VOXELS:
+    if draws < 2:
         return {}
     fraction, sigma = maps
-    measured = body.inside & np.isfinite(fraction) & np.isfinite(sigma) & (sigma > 0)
-    errors = np.where(measured, sigma, 0).astype(np.float32)
-    correlation = neighbour_correlation(fraction, errors, _pure_regions(core, measured, blur_px=measurement.blur_px))
+    denoising = denoising_of(sigma, body.inside & np.isfinite(fraction), smoothing_px=measurement.smoothing_px)
+    errors = np.where(denoising.measured, sigma, 0).astype(np.float32)
+    regions = _pure_regions(core, denoising.measured, blur_px=measurement.blur_px)
+    correlation = neighbour_correlation(fraction, errors, regions)
+    movable = _movable(body, front, core, measurement)
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(draws):
-        noise = errors * correlated_noise(errors.shape, correlation, rng)
-        left = denoise_fraction(noise, errors, measured, smoothing_px=measurement.smoothing_px)
-        found.append(_measured_again(body, core + left, measurement, directions))
-    return _scatter([one for one in found if one], draws)
+        left = denoising.of(errors * correlated_noise(errors.shape, correlation, rng))
+        np.nan_to_num(left, copy=False)
+        found.append(movable.numbers(left, directions=directions))
+    scatter = {name: float(np.std([one[name] for one in found], ddof=1)) for name in found[0]}
+    return scatter | {"roughness": _REDRAWN * scatter["roughness"]}
 
 
 def _pure_regions(core: FloatArray, measured: NDArray[np.bool_], *, blur_px: float) -> NDArray[np.uint8]:
@@ -140,27 +156,76 @@ def _pure_regions(core: FloatArray, measured: NDArray[np.bool_], *, blur_px: flo
     return np.where(inner, 1, np.where(outer, 2, 0)).astype(np.uint8)
 
 
-def _measured_again(body: Body, core: FloatArray, measurement: Measurement, directions: FloatArray) -> dict[str, float]:
-    """Numbers of another draw; none where its front is gone."""
-    front = find_front(body, core, smoothing_px=measurement.smoothing_px, blur_px=measurement.blur_px)
-    return {} if front.surface.is_empty else front_numbers(body, front, core, directions=directions)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Movable:
+    """A front that noise moves, with what stays the same while it does."""
+
+    body: Body
+    front: Front
+    core: FloatArray
+    thickness: FloatArray
+    """(vertex,) of the particle's surface: distance to the front."""
+    nearest: NDArray[np.int64]
+    """(vertex,) of the particle's surface: nearest vertex of the front."""
+    slope: FloatArray
+    """(vertex,) of the front: how steeply the denoised fraction rises there, 1/voxel."""
+    mesh: Mesh
+
+    def numbers(self, left: FloatArray, *, directions: FloatArray) -> dict[str, float]:
+        """Numbers of the front with noise `left` (z, y, x) in the denoised fraction."""
+        core, surface = self.core + left, self.front.surface
+        outward = map_coordinates(left, surface.vertices.T, order=1, mode="nearest") / self.slope
+        moved = with_vertices(surface, surface.vertices + outward[:, None] * surface.normals)
+        front = Front(surface=moved, curvature=curvature_at(surface, core), depth=self.front.depth - outward)
+        thickness = uncovered(self.body, core, np.maximum(self.thickness - outward[self.nearest], 0))
+        return _numbers(self.body, front, core, thickness, directions=directions, mesh=self.mesh)
+
+
+def _movable(body: Body, front: Front, core: FloatArray, measurement: Measurement) -> _Movable:
+    known = np.where(np.isfinite(core), core, np.nanmean(core)).astype(np.float32)
+    edge = np.sqrt(measurement.blur_px**2 + VOXEL_DEVIATION**2 + measurement.smoothing_px**2)
+    slope = np.linalg.norm(derivatives_at(known, front.surface.vertices)[:3], axis=0)
+    places = body.surface.vertices
+    length, nearest = nearest_vertices(places, front.surface)
+    return _Movable(
+        body=body,
+        front=front,
+        core=known,
+        thickness=np.abs(facing_distance(places, front.surface, length, nearest)),
+        nearest=nearest,
+        slope=np.maximum(slope, _FLATTEST / (edge * np.sqrt(2 * np.pi))),
+        mesh=mesh_of(front.surface),
+    )
 
 
 def front_numbers(body: Body, front: Front, core: FloatArray, *, directions: FloatArray) -> dict[str, float]:
     """All numbers of a front that get an error by noise, in voxels: shell, evenness, form, offset of the core."""
-    summary = asdict(summarise_thickness(body, shell_thickness(body, front, core), directions=directions))
+    return _numbers(body, front, core, shell_thickness(body, front, core), directions=directions)
+
+
+def _numbers(
+    body: Body,
+    front: Front,
+    core: FloatArray,
+    thickness: FloatArray,
+    *,
+    directions: FloatArray,
+    mesh: Mesh | None = None,
+) -> dict[str, float]:
+    summary = asdict(summarise_thickness(body, thickness, directions=directions))
     along = {f"along_{i}": value for i, value in enumerate(summary.pop("along"))}
-    shape = front_shape(front)
+    shape = front_shape(front, mesh=mesh)
     enclosure = shape.area / (shape.area + exposed_area(body, core))
     offset = dict(zip(("offset_z", "offset_y", "offset_x"), core_offset(body, core).tolist(), strict=True))
-    return summary | along | asdict(evenness(body, front, core)) | asdict(shape) | offset | {"enclosure": enclosure}
-
-
-def _scatter(found: list[dict[str, float]], draws: int) -> dict[str, float]:
-    """Standard deviations; nothing where most draws have no front."""
-    if 2 * len(found) <= draws:
-        return {}
-    return {name: float(np.std([one[name] for one in found], ddof=1)) for name in found[0]}
+    share = float(np.count_nonzero(body.inside & (core > 0.5)) / np.count_nonzero(body.inside))
+    return (
+        summary
+        | along
+        | asdict(evenness(body, front, core))
+        | asdict(shape)
+        | offset
+        | {"enclosure": enclosure, "core_share": share}
+    )
 
 
 def error_of(errors: Mapping[str, float], name: str) -> float:

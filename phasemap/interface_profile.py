@@ -29,8 +29,8 @@ class EdgeFit:
 
     Attributes
     ----------
-    position
-        Where the edge is halfway.
+    position, position_error
+        Where the edge is halfway, and its standard error.
     deviation, deviation_error
         Standard deviation of the edge and its standard error.
     low, high
@@ -38,6 +38,7 @@ class EdgeFit:
     """
 
     position: float
+    position_error: float
     deviation: float
     deviation_error: float
     low: float
@@ -56,6 +57,12 @@ class EdgeFit:
     def intrinsic_width(self, blur: float) -> float:
         """Width without blur of that standard deviation, sqrt(w^2 - w_blur^2); 0 where blur explains all."""
         return WIDTH_10_90 * float(np.sqrt(max(self.deviation**2 - blur**2, 0.0)))
+
+    def intrinsic_width_error(self, blur: float, blur_error: float) -> float:
+        """Standard error of that width; where blur explains all, the width that would go unseen."""
+        squares = 2 * float(np.hypot(self.deviation * self.deviation_error, blur * blur_error))
+        width2 = max(self.deviation**2 - blur**2, 0.0)
+        return WIDTH_10_90 * min(squares / (2 * np.sqrt(width2)) if width2 else np.inf, float(np.sqrt(squares)))
 
 
 def fit_edge(
@@ -96,6 +103,7 @@ def fit_edge(
     position, deviation, low, high = (float(value) for value in found.x)
     return EdgeFit(
         position=position,
+        position_error=float(np.sqrt(covariance[0, 0] * n_per_value * spread)),
         deviation=deviation,
         deviation_error=float(np.sqrt(covariance[1, 1] * n_per_value * spread)),
         low=low,

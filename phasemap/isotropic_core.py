@@ -16,7 +16,7 @@ from scipy.ndimage import map_coordinates
 from scipy.stats import norm, t
 
 from xanesmap.phasemap.core_shell import Body, Evenness, Front, evenness, find_front
-from xanesmap.phasemap.denoising import denoise_fraction
+from xanesmap.phasemap.denoising import Denoising, denoising_of
 from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION
 
 FloatArray = NDArray[np.floating[Any]]
@@ -83,12 +83,13 @@ def isotropic_null(
     measured = body.inside & np.isfinite(sigma) & (sigma > 0)
     errors = np.where(measured, sigma, 0).astype(np.float32)
     even = even_core(body, core_share=core_share, blur_px=measurement.blur_px)
-    core = denoise_fraction(even, errors, measured, smoothing_px=measurement.smoothing_px)
+    denoising = denoising_of(errors, measured, smoothing_px=measurement.smoothing_px)
+    core = denoising.of(even)
     front = find_front(body, core, smoothing_px=measurement.smoothing_px, blur_px=measurement.blur_px)
     if front.surface.is_empty:
         return {}
     n_draws = _enough_draws(draws, int(body.inside.sum()))
-    found = [_draw(body, front, core, errors, measurement, rng) for _ in range(n_draws)]
+    found = [_draw(body, front, core, errors, denoising, measurement, rng) for _ in range(n_draws)]
     slack = _SURFACE_ERROR_PX / body.equivalent_radius
     return {name: _interval(name, [getattr(one, name) for one in found], slack) for name in Evenness.names()}
 
@@ -124,12 +125,13 @@ def _draw(
     front: Front,
     core: FloatArray,
     errors: FloatArray,
+    denoising: Denoising,
     measurement: Measurement,
     rng: np.random.Generator,
 ) -> Evenness:
     """Indices of an even core with noise: denoising is linear, and noise moves the front by itself over the slope."""
     noise = errors * rng.standard_normal(errors.shape, dtype=np.float32)
-    left = denoise_fraction(noise, errors, errors > 0, smoothing_px=measurement.smoothing_px)
+    left = denoising.of(noise)
     np.nan_to_num(left, copy=False)
     here = map_coordinates(left, front.surface.vertices.T, order=1, mode="nearest")
     edge = np.sqrt(measurement.blur_px**2 + VOXEL_DEVIATION**2 + measurement.smoothing_px**2)

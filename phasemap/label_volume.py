@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.mixture import GaussianMixture
 
 from xanesmap.phasemap.denoising import reach
+from xanesmap.phasemap.row_blocks import Rows, block_rows, row_ranges
 from xanesmap.phasemap.segmentation import (
     FIELD_ROUNDS,
     MIXTURE_PUREST,
@@ -26,7 +28,6 @@ from xanesmap.phasemap.segmentation import (
 
 FloatArray = NDArray[np.floating[Any]]
 
-_SLAB_VOXELS = 24_000_000
 _MIXTURE_VOXELS = 100_000
 
 
@@ -86,21 +87,56 @@ def label_volume(
     -------
     `(z, y, x)` labels as of `label_phases`, the same whatever the height of the slabs.
     """
+    labels = np.zeros(mask.shape, np.uint8)
+    write_labels(
+        fraction, sigma, mask, labels, rule=rule, rows=slab_rows or block_rows(mask.shape), slab_done=slab_done
+    )
+    return labels
+
+
+def write_labels(
+    fraction: Any,
+    sigma: Any,
+    mask: Rows,
+    labels: Rows,
+    *,
+    rule: LabelRule,
+    rows: int,
+    threads: int = 1,
+    slab_done: Callable[[int, int], None] = lambda done, total: None,
+) -> None:
+    """Label a sample that need not be in memory; see `label_volume`.
+
+    Parameters
+    ----------
+    fraction, sigma, mask
+        As of `label_volume`, or anything that is cut like them; the mask is not zero inside the sample.
+    labels
+        `(z, y, x)` uint8 to be written.
+    rule
+        How.
+    rows
+        Rows labelled at a time.
+    threads
+        Slabs labelled at the same time.
+    slab_done
+        Called with the slabs done and their number.
+    """
     n_rows = mask.shape[0]
-    rows = slab_rows or max(1, _SLAB_VOXELS // max(mask.shape[1] * mask.shape[2], 1))
     starts = range(0, n_rows, rows)
     mixture = _whole_mixture(fraction, sigma, mask, rule, rows) if rule.method == "mixture" else None
-    labels = np.zeros(mask.shape, np.uint8)
-    for index, start in enumerate(starts):
+
+    def label(start: int) -> None:
         first, last = max(0, start - rule.reach_px), min(n_rows, start + rows + rule.reach_px)
-        part = mask[first:last]
-        if mask[start : start + rows].any():
-            found = _label_slab(
-                np.asarray(fraction[:, first:last]), np.asarray(sigma[:, first:last]), part, rule, mixture
-            )
+        part = np.asarray(mask[first:last]) > 0
+        if part[start - first :][:rows].any():
+            maps = (np.asarray(fraction[:, first:last]), np.asarray(sigma[:, first:last]))
+            found = _label_slab(*maps, part, rule, mixture)
             labels[start : start + rows] = found[start - first :][:rows]
-        slab_done(index + 1, len(starts))
-    return labels
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done, _ in enumerate(pool.map(label, starts), start=1):
+            slab_done(done, len(starts))
 
 
 def _label_slab(
@@ -121,11 +157,11 @@ def _label_slab(
     return resolve_thin_mixed(labels, denoised, blur_px=blur, purest=rule.purest)
 
 
-def _whole_mixture(
-    fraction: Any, sigma: Any, mask: NDArray[np.bool_], rule: LabelRule, rows: int
-) -> GaussianMixture | None:
+def _whole_mixture(fraction: Any, sigma: Any, mask: Rows, rule: LabelRule, rows: int) -> GaussianMixture | None:
     """Mixture of every n-th voxel of the sample, counted through the whole volume."""
-    step = max(1, int(np.count_nonzero(mask)) // _MIXTURE_VOXELS)
+    ranges = row_ranges(mask.shape[0], rows)
+    voxels = sum(int(np.count_nonzero(np.asarray(mask[start:stop]))) for start, stop in ranges)
+    step = max(1, voxels // _MIXTURE_VOXELS)
     values = list(_sampled(fraction, sigma, mask, rule, rows, step))
     if not values:
         return None
@@ -133,17 +169,16 @@ def _whole_mixture(
     return fit_mixture(sample, np.ones(sample.shape[1:], bool))
 
 
-def _sampled(
-    fraction: Any, sigma: Any, mask: NDArray[np.bool_], rule: LabelRule, rows: int, step: int
-) -> Iterator[FloatArray]:
+def _sampled(fraction: Any, sigma: Any, mask: Rows, rule: LabelRule, rows: int, step: int) -> Iterator[FloatArray]:
     """(phase, voxel) denoised fractions of every `step`-th voxel of the sample, slab by slab."""
     halo, seen = reach(rule.smoothing_px), 0
     for start in range(0, mask.shape[0], rows):
-        inner = mask[start : start + rows]
+        inner = np.asarray(mask[start : start + rows]) > 0
         if not inner.any():
             continue
         first, last = max(0, start - halo), min(mask.shape[0], start + rows + halo)
-        part = (np.asarray(fraction[:, first:last]), np.asarray(sigma[:, first:last]), mask[first:last])
+        inside = np.asarray(mask[first:last]) > 0
+        part = (np.asarray(fraction[:, first:last]), np.asarray(sigma[:, first:last]), inside)
         denoised = denoise_phases(*part, smoothing_px=rule.smoothing_px)[:, start - first :][:, :rows]
         values = denoised[:, inner]
         yield values[:, -seen % step :: step]

@@ -85,6 +85,13 @@ LAYERS = (
         units="1/um",
         long_name="one standard deviation of the edge step (statistical)",
     ),
+    Layer(
+        name="amount_around",
+        path="amount_around",
+        dtype="float32",
+        units="1/um",
+        long_name="edge step of all phases in the voxels around the sample, from which its surface is drawn",
+    ),
     Layer(name="residual", path="residual", dtype="float32", units="1", long_name="R-factor of the fit"),
     Layer(
         name="mask",
@@ -131,6 +138,14 @@ LAYERS = (
         dtype="int32",
         units="1",
         long_name="particle number, 0 outside",
+        downscale="nearest",
+    ),
+    Layer(
+        name="pore_labels",
+        path="labels/pore",
+        dtype="int32",
+        units="1",
+        long_name="closed pores, with the number of the particle around them",
         downscale="nearest",
     ),
 )
@@ -214,6 +229,7 @@ PER_LENGTH = "1/um"
 OPTICAL_DEPTH_NAMES = {
     "amount": "edge step of the optical depth of all phases",
     "amount_sigma": "one standard deviation of the edge step of the optical depth (statistical)",
+    "amount_around": "edge step of the optical depth of all phases in the pixels around the sample",
     "mu": "optical depth",
     "edge_step": "edge step of the optical depth, post-edge minus pre-edge",
     "edge_step_sigma": "one standard deviation of the edge step of the optical depth",
@@ -230,7 +246,15 @@ MASKED_LAYERS = ("fraction", "fraction_sigma", "amount", "amount_sigma", "residu
 MASKED_WHERE_KEPT = ("fraction_sigma_counting", "chi_square", "assessment")
 """Further maps that are NaN, or 0 where they hold numbers, outside the mask, in results that have them."""
 
-OPTIONAL_LAYERS = ("fraction_sigma_counting", "mu", "particle_labels", "chi_square", "assessment")
+OPTIONAL_LAYERS = (
+    "fraction_sigma_counting",
+    "amount_around",
+    "mu",
+    "particle_labels",
+    "pore_labels",
+    "chi_square",
+    "assessment",
+)
 """Layers a finished result may lack."""
 
 

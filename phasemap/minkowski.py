@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.derivative_kernel import moments_above
 from xanesmap.phasemap.surface import Surface, face_areas, face_normals
 
 FloatArray = NDArray[np.floating[Any]]
@@ -58,6 +59,30 @@ def principal_axes(points: FloatArray, weights: FloatArray | None = None) -> Axe
     gyration = (offset * weight[:, None]).T @ offset / weight.sum() + _VOXEL_VARIANCE * np.eye(3)
     values, vectors = np.linalg.eigh(gyration)
     return Axes(centroid=centroid, lengths=np.sqrt(5 * values[::-1]), directions=vectors[:, ::-1].T)
+
+
+def axes_above(field: FloatArray, inside: NDArray[np.bool_], *, level: float) -> Axes:
+    """Principal axes of the voxels inside in which a field, `(z, y, x)`, lies above a level; at least one."""
+    count, *sums = moments_above(np.ascontiguousarray(field), inside, level)
+    centroid = np.array(sums[:3]) / count
+    zz, zy, zx, yy, yx, xx = np.array(sums[3:]) / count
+    gyration = np.array([[zz, zy, zx], [zy, yy, yx], [zx, yx, xx]]) - np.outer(centroid, centroid)
+    values, vectors = np.linalg.eigh(gyration + _VOXEL_VARIANCE * np.eye(3))
+    return Axes(centroid=centroid, lengths=np.sqrt(5 * values[::-1]), directions=vectors[:, ::-1].T)
+
+
+def axes_within(surface: Surface) -> Axes:
+    """Principal axes of what a closed surface encloses, from the tetrahedra between a point and its triangles."""
+    start = surface.vertices.mean(axis=0)
+    corners = surface.vertices[surface.faces] - start  # (face, corner, axis)
+    six = np.einsum("ij,ij->i", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))  # six volumes, with their signs
+    total = six.sum()
+    sums = corners.sum(axis=1)
+    centroid = (six @ sums) / (4 * total)
+    # of a tetrahedron with a corner at the origin: V / 20 (sum of x x' over the corners + sum x (sum x)')
+    squares = np.einsum("i,ija,ijb->ab", six, corners, corners) + (sums * six[:, None]).T @ sums
+    values, vectors = np.linalg.eigh(squares / (20 * total) - np.outer(centroid, centroid))
+    return Axes(centroid=start + centroid, lengths=np.sqrt(5 * values[::-1]), directions=vectors[:, ::-1].T)
 
 
 def fractional_anisotropy(values: FloatArray) -> float:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import zarr
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.amendment import Amendment
+from xanesmap.phasemap.crops import crop_batches, map_rows, widened
 from xanesmap.phasemap.isotropic_core import Measurement
-from xanesmap.phasemap.morphology_store import Morphology, store_morphology
-from xanesmap.phasemap.particle_measures import Crop, ParticleMeasures, Settings, measure_particle
-from xanesmap.phasemap.particles import cut_by_field
-from xanesmap.phasemap.phase_labelling import LabelledResult, label_result
+from xanesmap.phasemap.layers import layer_named
+from xanesmap.phasemap.morphology_store import Segmentation, write_segmentation
+from xanesmap.phasemap.particle_measures import Crop, Settings, measure_particle
+from xanesmap.phasemap.particle_record import ParticleRecord, SurfacesAside, record_of
+from xanesmap.phasemap.phase_labelling import LabelVolumes, label_volumes, write_sample
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
+from xanesmap.phasemap.row_blocks import Rows, block_rows
 from xanesmap.phasemap.segment_config import SegmentConfig, make_segment_config
-from xanesmap.phasemap.two_phase import Maps
-from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
+from xanesmap.phasemap.table_scale import Scale
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -56,71 +59,41 @@ def segment_phases(result: PhaseMap | str | Path, *, progress: Progress = no_pro
 
 def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_progress) -> PhaseMap:
     """Do the job that a configuration describes; see `segment_phases`."""
-    _require_volume(result)
     core = _core_index(result, config)
-    found = label_result(result, config, progress=progress)
-    maps = _Volumes.of(result, core, amount=found.amount)
-    settings = _settings(result, config, found.rule.blur_px)
-    measures = _measure_all(maps, found, settings, config.threads, progress)
-    progress("Write result", 0, 1)
-    store_morphology(
-        result,
-        Morphology(
+    with Amendment(result.path) as amendment:
+        rows = block_rows(result.shape, multiple=amendment.slab_rows)
+        volumes = _label_volumes(amendment, result, config, rows=rows)
+        labelling = label_volumes(result, config, volumes, rows=rows, progress=progress)
+        found = Segmentation(
             config=config,
-            rule=found.rule,
-            blur_source=found.blur_source,
-            core_phase=result.phases[core],
-            labels=found.labels,
-            particles=found.particles,
-            cut=cut_by_field(found.particles.labels),
-            boxes=found.boxes,
-            measures=tuple(measures),
-            fraction=maps.fraction,
-            sigma=maps.sigma,
-            amount=maps.amount,
-            mask=found.mask,
-        ),
-    )
+            labelling=labelling,
+            scale=_scale(result, config, labelling.rule.blur_px, core),
+            core=core,
+            labels=volumes.labels,
+        )
+        aside = SurfacesAside(amendment.scratch / "surfaces")
+        records = _measure_all(result, found, volumes, aside, progress)
+        progress("Write result", 0, 1)
+        write_segmentation(amendment, result, found, records, aside)
     progress("Write result", 1, 1)
     return open_result(result.path)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Volumes:
-    """Maps of the whole volume, `(z, y, x)`."""
-
-    fraction: FloatArray
-    """Of the core's phase."""
-    sigma: FloatArray
-    first: FloatArray
-    """Fraction of the first phase."""
-    amount: FloatArray
-    amount_sigma: FloatArray
-    residual: FloatArray
-
-    @classmethod
-    def of(cls, result: PhaseMap, core: int, *, amount: FloatArray) -> _Volumes:
-        def read(name: str, *leading: int) -> FloatArray:
-            return np.asarray(result.levels(name)[0][leading] if leading else result.levels(name)[0][...])
-
-        fraction = read("fraction", core)
-        return cls(
-            fraction=fraction,
-            sigma=np.asarray(result.noise_levels()[0][core]),
-            first=fraction if core == 0 else read("fraction", 0),
-            amount=amount,
-            amount_sigma=read("amount_sigma"),
-            residual=read("residual"),
+def _label_volumes(amendment: Amendment, result: PhaseMap, config: SegmentConfig, *, rows: int) -> LabelVolumes:
+    """Label images to be filled; a sample narrower than that of the result is kept until the end only."""
+    sample: Rows = result.levels("mask")[0]
+    if config.mask_threshold_per_um is not None:
+        sample = zarr.create_array(
+            amendment.scratch / "sample",
+            shape=result.shape,
+            dtype="uint8",
+            chunks=(amendment.slab_rows, *result.shape[1:]),
         )
-
-
-def _require_volume(result: PhaseMap) -> None:
-    if result.attenuation_unit == OPTICAL_DEPTH:
-        message = (
-            f"result '{result.path}' was made of 2-D images, in which particles overlap along the beam: they have no "
-            "volume, surface or shell to measure. Segment a result of tomography scans or volumes."
-        )
-        raise DataError(message)
+        write_sample(result, config, sample, rows=rows)
+    numbers, pores, labels = (
+        amendment.create_image(layer_named(name)) for name in ("particle_labels", "pore_labels", "phase_labels")
+    )
+    return LabelVolumes(sample=sample, numbers=numbers, pores=pores, labels=labels)
 
 
 def _core_index(result: PhaseMap, config: SegmentConfig) -> int:
@@ -133,42 +106,45 @@ def _core_index(result: PhaseMap, config: SegmentConfig) -> int:
     return result.phases.index(name)
 
 
-def _settings(result: PhaseMap, config: SegmentConfig, blur: float) -> Settings:
+def _scale(result: PhaseMap, config: SegmentConfig, blur: float, core: int) -> Scale:
+    return Scale(
+        pixel_um=result.pixel_size_um,
+        blur_px=blur,
+        core_phase=result.phases[core],
+        first_phase=result.phases[0],
+        axes=tuple(config.axes),
+    )
+
+
+def _settings(result: PhaseMap, found: Segmentation) -> Settings:
+    config = found.config
     directions = np.array(list(config.axes.values()), dtype=float).reshape(-1, 3)
     return Settings(
-        measurement=Measurement(smoothing_px=config.smoothing_px, blur_px=blur),
+        measurement=Measurement(smoothing_px=config.smoothing_px, blur_px=found.labelling.rule.blur_px),
         directions=directions / np.linalg.norm(directions, axis=1, keepdims=True),
         null_draws=config.null_draws,
         error_draws=config.error_draws,
         mixed_label=len(result.phases) + 1,
+        pure_threshold=found.labelling.rule.pure_threshold,
     )
 
 
 def _measure_all(
-    maps: _Volumes, found: LabelledResult, settings: Settings, threads: int | None, progress: Progress
-) -> list[ParticleMeasures]:
-    """Measure the particles in threads, in their order."""
-    crops = _crops(maps, found)
-    workers = threads or os.cpu_count() or 1
-    measures = []
-    with threadpool_limits(1), ThreadPoolExecutor(workers) as pool:
-        for one in pool.map(lambda crop: measure_particle(crop, settings), crops):
-            measures.append(one)
-            progress("Measure particles", len(measures), len(found.boxes))
-    return measures
+    result: PhaseMap, found: Segmentation, volumes: LabelVolumes, aside: SurfacesAside, progress: Progress
+) -> Sequence[ParticleRecord]:
+    """Measure the particles in threads, window by window; their surfaces are put aside."""
+    settings, cut = _settings(result, found), found.labelling.particles.cut
 
+    def measured(crop: Crop) -> ParticleRecord:
+        return record_of(measure_particle(crop, settings), is_cut=bool(cut[crop.number - 1]), scale=found.scale)
 
-def _crops(maps: _Volumes, found: LabelledResult) -> Iterator[Crop]:
-    particles = found.particles
-    for number, box in enumerate(found.boxes, start=1):
-        yield Crop(
-            number=number,
-            origin=(box[0].start, box[1].start, box[2].start),
-            solid=particles.labels[box] == number,
-            pores=particles.pores[box] == number,
-            labels=found.labels[box],
-            maps=Maps(fraction=maps.fraction[box], sigma=maps.sigma[box], residual=maps.residual[box]),
-            first_fraction=maps.first[box],
-            amount=maps.amount[box],
-            amount_sigma=maps.amount_sigma[box],
-        )
+    arrays = map_rows(result, found.core, numbers=volumes.numbers, pores=volumes.pores, labels=volumes.labels)
+    boxes = widened(found.labelling.particles.boxes, result.shape)
+    records: dict[int, ParticleRecord] = {}
+    with threadpool_limits(1), ThreadPoolExecutor(found.config.threads or os.cpu_count() or 1) as pool:
+        for crops in crop_batches(arrays, boxes):
+            for one in pool.map(measured, crops):
+                aside.put(one)
+                records[one.number] = one.without_surfaces()
+                progress("Measure particles", len(records), len(boxes))
+    return [records[number] for number in sorted(records)]

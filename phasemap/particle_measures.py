@@ -7,7 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_dilation
+from scipy.special import ndtr
 
+from xanesmap.phasemap.body_errors import BodyErrors, body_errors, surface_error
+from xanesmap.phasemap.contacts import border_area, contact_areas
 from xanesmap.phasemap.core_shell import (
     Body,
     Evenness,
@@ -24,6 +28,7 @@ from xanesmap.phasemap.core_shell import (
 )
 from xanesmap.phasemap.denoising import denoise_fraction, noise_gain
 from xanesmap.phasemap.depth_profile import DepthProfile, depth_profile
+from xanesmap.phasemap.filled_parts import filled_parts
 from xanesmap.phasemap.front_errors import FrontShape, core_offset, exposed_area, front_errors, front_shape
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, VOXEL_DEVIATION
 from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, isotropic_null
@@ -33,7 +38,7 @@ from xanesmap.phasemap.voxel_noise import weighted_noise
 FloatArray = NDArray[np.floating[Any]]
 
 POSITION_ERROR_PX = 0.1
-"""Standard error of the position of a surface drawn from voxels, measured on bodies of known shape."""
+"""Standard error of the position of a whole front drawn from voxels, measured on bodies of known shape."""
 MARGIN_PX = 4
 """Voxels around a particle that belong to its crop."""
 
@@ -48,8 +53,8 @@ class Crop:
         Of the particle.
     origin
         Index of the first voxel.
-    solid
-        True in the particle's own voxels.
+    numbers
+        Particle numbers, those of the neighbours too.
     pores
         True in its closed pores.
     labels
@@ -59,18 +64,23 @@ class Crop:
     first_fraction
         Fraction of the first phase.
     amount, amount_sigma
-        Edge step and its standard deviation, 1/um.
+        Edge step, also of the voxels around the particle where that is known, and its standard deviation, 1/um.
     """
 
     number: int
     origin: tuple[int, int, int]
-    solid: NDArray[np.bool_]
+    numbers: NDArray[np.int32]
     pores: NDArray[np.bool_]
     labels: NDArray[np.uint8]
     maps: Maps
     first_fraction: FloatArray
     amount: FloatArray
     amount_sigma: FloatArray
+
+    @property
+    def solid(self) -> NDArray[np.bool_]:
+        """True in the particle's own voxels."""
+        return np.asarray(self.numbers == self.number)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -89,6 +99,8 @@ class Settings:
         Draws of the noise for the errors of the front; 0 for none.
     mixed_label
         Number of the label mixed.
+    pure_threshold
+        Fraction from which a voxel is of a phase.
     """
 
     measurement: Measurement
@@ -96,6 +108,7 @@ class Settings:
     null_draws: int
     error_draws: int
     mixed_label: int
+    pure_threshold: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +127,12 @@ class Composition:
     """Its standard error, 1/um."""
     core_share: float
     """Share of the volume in which the core's phase holds more than half."""
+    core_share_error: float
+    """Its standard error, by the noise of the voxels."""
     mixed_share: float
     """Share of the volume that is labelled mixed."""
+    mixed_share_error: float
+    """Its standard error, by the noise of the voxels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -145,8 +162,13 @@ class ParticleMeasures:
     number: int
     origin: tuple[int, int, int]
     body: Body
+    errors: BodyErrors
     voxels: int
     pore_voxels: int
+    pore_area: float
+    """Of the border of the closed pores."""
+    contacts: dict[int, float]
+    """Area of the contact with each neighbour."""
     structure: Structure
     composition: Composition
     front: Front
@@ -169,10 +191,13 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
     settings
         How.
     """
-    how = settings.measurement
-    core = denoise_fraction(crop.maps.fraction, crop.maps.sigma, crop.solid, smoothing_px=how.smoothing_px)
-    body = body_of(crop.solid | crop.pores)
-    own_sigma = crop.maps.sigma[crop.solid & np.isfinite(crop.maps.sigma)]
+    how, solid = settings.measurement, crop.solid
+    core = denoise_fraction(crop.maps.fraction, crop.maps.sigma, solid, smoothing_px=how.smoothing_px)
+    inside = solid | crop.pores
+    filled = filled_parts(inside, crop.amount, others=(crop.numbers > 0) & ~solid)
+    body = body_of(inside, filled=filled, blur_px=how.blur_px)
+    off = surface_error(body, noise=_relative_noise(crop, solid), blur_px=how.blur_px)
+    own_sigma = crop.maps.sigma[solid & np.isfinite(crop.maps.sigma)]
     noise = float(np.median(own_sigma)) * noise_gain(how.smoothing_px) if own_sigma.size else 0.0
     structure = structure_of(body, core, noise=noise)
     shown = core if structure == "core and shell" else np.zeros_like(core)
@@ -180,21 +205,22 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
     if structure == "core and shell" and front.surface.is_empty:
         structure = "no front"
     has_core = structure == "core and shell"
-    own = Maps(
-        fraction=np.where(crop.solid, crop.maps.fraction, np.nan), sigma=crop.maps.sigma, residual=crop.maps.residual
-    )
-    composition = _composition(crop, core, settings.mixed_label)
+    own = Maps(fraction=np.where(solid, crop.maps.fraction, np.nan), sigma=crop.maps.sigma, residual=crop.maps.residual)
+    composition = _composition(crop, core, settings)
     profile, even = _profiles(crop, body, share=composition.core_share if has_core else None, blur_px=how.blur_px)
     return ParticleMeasures(
         number=crop.number,
         origin=crop.origin,
         body=body,
-        voxels=int(crop.solid.sum()),
+        errors=body_errors(body, off),
+        voxels=int(solid.sum()),
         pore_voxels=int(crop.pores.sum()),
+        pore_area=border_area(crop.pores) if crop.pores.any() else 0.0,
+        contacts=contact_areas(crop.numbers, crop.number),
         structure=structure,
         composition=composition,
         front=front,
-        core_shell=_core_shell(body, front, core, crop, settings) if has_core else None,
+        core_shell=_core_shell(body, front, core, crop, settings, off.at_one_place) if has_core else None,
         evidence=judge(body, front, own, blur_px=how.blur_px),
         profile=profile,
         even_profile=even,
@@ -202,22 +228,51 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
     )
 
 
-def _composition(crop: Crop, core: FloatArray, mixed_label: int) -> Composition:
-    known = _measured(crop)
+def _relative_noise(crop: Crop, solid: NDArray[np.bool_]) -> float:
+    """Standard deviation of the edge step of a voxel over the edge step; 0 where it is not known."""
+    amount, sigma = crop.amount[solid], crop.amount_sigma[solid]
+    known = np.isfinite(amount) & np.isfinite(sigma)
+    typical = float(np.median(amount[known])) if known.any() else 0.0
+    return float(np.median(sigma[known])) / typical if typical > 0 else 0.0
+
+
+def _composition(crop: Crop, core: FloatArray, settings: Settings) -> Composition:
+    solid, known = crop.solid, _measured(crop)
     weights = np.maximum(crop.amount[known].astype(np.float64), 0)
     total = float(weights.sum())
     share = weights / total if total > 0 else np.full(len(weights), np.nan)
     noise = weighted_noise(weights, crop.maps.sigma[known])
-    above = core[crop.solid & np.isfinite(core)] > 0.5
+    above = core[solid & np.isfinite(core)] > 0.5
+    mixed = crop.labels[solid] == settings.mixed_label
+    near_mixed = solid & binary_dilation(crop.labels == settings.mixed_label) if mixed.any() else np.zeros_like(solid)
     return Composition(
         core=float(share @ crop.maps.fraction[known]) if total > 0 else float("nan"),
         first=float(share @ crop.first_fraction[known]) if total > 0 else float("nan"),
         error=float(np.sqrt(CORRELATED_VOXELS * np.sum(noise**2))) / total if total > 0 else float("nan"),
-        amount=float(np.nansum(crop.amount[crop.solid], dtype=np.float64)),
-        amount_error=float(np.sqrt(CORRELATED_VOXELS * np.nansum(crop.amount_sigma[crop.solid].astype(float) ** 2))),
+        amount=float(np.nansum(crop.amount[solid], dtype=np.float64)),
+        amount_error=float(np.sqrt(CORRELATED_VOXELS * np.nansum(crop.amount_sigma[solid].astype(float) ** 2))),
         core_share=float(above.mean()) if above.size else float("nan"),
-        mixed_share=float(np.mean(crop.labels[crop.solid] == mixed_label)),
+        core_share_error=_share_error(crop, core, settings, (0.5, np.inf), where=solid),
+        mixed_share=float(np.mean(mixed)),
+        mixed_share_error=_share_error(
+            crop, core, settings, (1 - settings.pure_threshold, settings.pure_threshold), where=near_mixed
+        ),
     )
+
+
+def _share_error(
+    crop: Crop, core: FloatArray, settings: Settings, between: tuple[float, float], *, where: NDArray[np.bool_]
+) -> float:
+    """Standard error of the share of voxels with a denoised fraction between two bounds, by the noise left in it.
+
+    Denoising makes neighbours alike: as many voxels as it averages count as one.
+    """
+    solid, gain = crop.solid, noise_gain(settings.measurement.smoothing_px)
+    left = gain * crop.maps.sigma
+    known = where & np.isfinite(core) & (left > 0)
+    low, high = between
+    chance = ndtr((high - core[known]) / left[known]) - ndtr((low - core[known]) / left[known])
+    return float(np.sqrt(np.sum(chance * (1 - chance)) / gain**2) / max(int(solid.sum()), 1))
 
 
 def _measured(crop: Crop) -> NDArray[np.bool_]:
@@ -240,7 +295,9 @@ def _profiles(crop: Crop, body: Body, *, share: float | None, blur_px: float) ->
     return profile, depth_profile(points, depth, even, weights, edges=edges).mean
 
 
-def _core_shell(body: Body, front: Front, core: FloatArray, crop: Crop, settings: Settings) -> CoreShell:
+def _core_shell(
+    body: Body, front: Front, core: FloatArray, crop: Crop, settings: Settings, surface_error_px: float
+) -> CoreShell:
     how = settings.measurement
     thickness = shell_thickness(body, front, core)
     share = float((body.inside & (core > 0.5)).sum() / body.inside.sum())
@@ -253,7 +310,7 @@ def _core_shell(body: Body, front: Front, core: FloatArray, crop: Crop, settings
     return CoreShell(
         thickness=thickness,
         summary=summarise_thickness(body, thickness, directions=settings.directions),
-        thickness_error=float(np.hypot(POSITION_ERROR_PX, _front_error(sigma, how))),
+        thickness_error=float(np.hypot(surface_error_px, _front_error(sigma, how))),
         offset=core_offset(body, core),
         exposed_area=exposed_area(body, core),
         evenness=evenness(body, front, core),
@@ -261,6 +318,7 @@ def _core_shell(body: Body, front: Front, core: FloatArray, crop: Crop, settings
         shape=front_shape(front),
         errors=front_errors(
             body,
+            front,
             core,
             (crop.maps.fraction, sigma),
             measurement=how,

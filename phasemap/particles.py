@@ -1,6 +1,6 @@
 """Particles: connected parts of the sample, touching ones split at their necks.
 
-The distance to the surface has one peak in every convex particle. Flooding it from its peaks (watershed) cuts a group
+The distance to the surface has one peak in every convex particle. Going up from every voxel (watershed) cuts a group
 of particles at every saddle; a cut is kept only where it is a neck, that is, where the saddle is low against the
 smaller of the two peaks. That rule has no length in it, so it splits small and large particles alike, and leaves long
 or knobbly ones whole.
@@ -15,15 +15,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.segmentation import watershed
 
-FloatArray = NDArray[np.floating[Any]]
+from xanesmap.phasemap.basins import Basins, find_basins
+from xanesmap.phasemap.closed_pores import filled_rows
+from xanesmap.phasemap.particle_kernel import join_basins
+from xanesmap.phasemap.row_blocks import Rows, block_rows, joined_numbers, row_ranges
+
 Labels = NDArray[np.int32]
+Box = tuple[slice, slice, slice]
 
 NECK = 0.8
 """Saddle over peak of the distance to the surface below which two parts are two particles."""
@@ -31,12 +34,47 @@ LEAST_VOXELS = 64
 """Voxels below which a part is a fragment: a ball five voxels wide."""
 
 _SHALLOW_PX = 0.5  # a peak this little above its saddle is a step of the grid
-_SMOOTHING_PX = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParticleList:
+    """Particles of a volume, numbered from 1, the largest.
+
+    Attributes
+    ----------
+    boxes
+        Of every particle with its pores.
+    cut
+        `(particle,)` True where it reaches the first or last slice, or the end of the circle in (y, x) that every
+        projection saw.
+    n_fragments
+        Parts that were too small.
+    fragment_voxels
+        Voxels in them.
+    used
+        For each axis, `(index,)` True where the sample has voxels.
+    """
+
+    boxes: tuple[Box, ...]
+    cut: NDArray[np.bool_]
+    n_fragments: int
+    fragment_voxels: int
+    used: tuple[NDArray[np.bool_], ...]
+
+    @property
+    def count(self) -> int:
+        """Number of particles."""
+        return len(self.boxes)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no sample at all."""
+        return not self.used[0].any()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Particles:
-    """Numbered particles.
+    """Numbered particles in memory.
 
     Attributes
     ----------
@@ -44,148 +82,138 @@ class Particles:
         `(z, y, x)` int32: 0 outside, else the number of the particle; 1 is the largest.
     pores
         `(z, y, x)` int32: closed pores, with the number of the particle around them.
-    n_fragments
-        Parts that were too small.
-    fragment_voxels
-        Voxels in them.
+    found
+        Their list.
     """
 
     labels: Labels
     pores: Labels
-    n_fragments: int
-    fragment_voxels: int
+    found: ParticleList
 
     @property
     def count(self) -> int:
         """Number of particles."""
-        return int(self.labels.max(initial=0))
+        return self.found.count
+
+    @property
+    def n_fragments(self) -> int:
+        """Parts that were too small."""
+        return self.found.n_fragments
+
+    @property
+    def fragment_voxels(self) -> int:
+        """Voxels in them."""
+        return self.found.fragment_voxels
 
 
-def find_particles(mask: NDArray[np.bool_], *, neck: float = NECK, least_voxels: int = LEAST_VOXELS) -> Particles:
-    """Number the particles of a sample.
+def find_particles(
+    mask: NDArray[np.bool_], *, neck: float = NECK, least_voxels: int = LEAST_VOXELS, rows: int | None = None
+) -> Particles:
+    """Number the particles of a sample that is in memory; parameters as of `number_particles`."""
+    labels, pores = np.zeros(mask.shape, np.int32), np.zeros(mask.shape, np.int32)
+    found = number_particles(mask, labels, pores, neck=neck, least_voxels=least_voxels, rows=rows)
+    return Particles(labels=labels, pores=pores, found=found)
+
+
+def number_particles(
+    mask: Rows,
+    labels: Rows,
+    pores: Rows,
+    *,
+    neck: float = NECK,
+    least_voxels: int = LEAST_VOXELS,
+    rows: int | None = None,
+    block_done: Callable[[int, int], None] = lambda done, total: None,
+) -> ParticleList:
+    """Number the particles of a sample, a few rows at a time.
 
     Parameters
     ----------
     mask
-        `(z, y, x)` True inside the sample.
+        `(z, y, x)` not zero inside the sample.
+    labels, pores
+        `(z, y, x)` int32 to be written: particle numbers, and those of the particles around closed pores.
     neck
         From 0 (never split) to 1 (split at every saddle): ratio of saddle to smaller peak below which two parts are two
         particles.
     least_voxels
         Voxels, closed pores included, below which a part is dropped as a fragment.
+    rows
+        Rows of a block; as many as make some millions of voxels when not given. The result does not depend on it.
+    block_done
+        Called with the blocks done and their number.
 
     Returns
     -------
-    Particles
+    ParticleList
     """
-    filled: NDArray[np.bool_] = ndimage.binary_fill_holes(mask)
-    groups, _ = ndimage.label(filled)
-    labels = np.zeros(mask.shape, np.int32)
-    count = 0
-    for number, box in enumerate(ndimage.find_objects(groups), start=1):
-        inside = groups[box] == number
-        parts = split_touching(inside, neck=neck) if inside.sum() >= 2 * least_voxels else inside.astype(np.int32)
-        labels[box][inside] = parts[inside] + count
-        count += int(parts.max())
-    return _numbered(labels, mask, count=count, least_voxels=least_voxels)
-
-
-def _numbered(labels: Labels, mask: NDArray[np.bool_], *, count: int, least_voxels: int) -> Particles:
-    """Particles by falling size, without fragments."""
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    sizes[0] = 0
+    rows = rows or block_rows(mask.shape)
+    basins = find_basins(filled_rows(mask, rows=rows), labels, rows=rows, block_done=block_done)
+    part = _parts(basins, neck=neck, least_voxels=least_voxels)
+    sizes = np.bincount(part, basins.sizes, minlength=int(part.max()) + 1).astype(np.int64)
+    sizes[part[0]] = 0
     order = np.argsort(-sizes, kind="stable")
     order = order[sizes[order] >= max(least_voxels, 1)]
-    new = np.zeros(count + 1, np.int32)
+    new = np.zeros(len(sizes), np.int32)
     new[order] = np.arange(1, len(order) + 1)
     dropped = (new == 0) & (sizes > 0)
-    numbered = new[labels]
-    return Particles(
-        labels=np.where(mask, numbered, 0).astype(np.int32),
-        pores=np.where(mask, 0, numbered).astype(np.int32),
+    boxes, cut, used = _write_numbers(mask, labels, pores, new[part][basins.number], count=len(order), rows=rows)
+    return ParticleList(
+        boxes=boxes,
+        cut=cut,
         n_fragments=int(dropped.sum()),
         fragment_voxels=int(sizes[dropped].sum()),
+        used=used,
     )
 
 
-def split_touching(inside: NDArray[np.bool_], *, neck: float = NECK) -> Labels:
-    """Cut one connected group of particles at its necks.
-
-    Parameters
-    ----------
-    inside
-        `(z, y, x)` True in the group.
-    neck
-        As in `find_particles`.
-
-    Returns
-    -------
-    `(z, y, x)` 0 outside, 1, 2, ... inside.
-    """
-    padded = np.pad(inside, 1)
-    depth = ndimage.distance_transform_edt(padded).astype(np.float32)
-    height = np.where(padded, ndimage.gaussian_filter(depth, _SMOOTHING_PX), 0)
-    peaks, n_peaks = ndimage.label((height == ndimage.maximum_filter(height, size=3)) & padded, np.ones((3, 3, 3)))
-    if n_peaks < 2:
-        return inside.astype(np.int32)
-    flood: Callable[..., Any] = watershed  # the library's own annotation is incomplete
-    basins = flood(-height, peaks, mask=padded).astype(np.int32)
-    tops = np.asarray(ndimage.maximum(height, basins, np.arange(n_peaks + 1)))
-    merged = _merge_basins(tops, *_saddles(basins, height), neck=neck)
-    return np.ascontiguousarray(merged[basins][1:-1, 1:-1, 1:-1])
+def _parts(basins: Basins, *, neck: float, least_voxels: int) -> NDArray[np.int64]:
+    """(basin + 1,) number of the part each basin belongs to, in the order of the first peak of each; 0 is outside."""
+    parent = join_basins(basins.tops, basins.touching, basins.saddles, neck, _SHALLOW_PX)
+    group = joined_numbers(basins.touching, len(basins.tops) - 1)
+    small = np.bincount(group, basins.sizes) < 2 * least_voxels  # too small for two particles
+    whole = small[group]
+    key = np.where(whole, len(parent) + group, parent)
+    _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+    rank = np.argsort(np.argsort(first))
+    return np.asarray(rank[inverse], np.int64)
 
 
-def _saddles(basins: Labels, height: FloatArray) -> tuple[NDArray[np.int64], FloatArray]:
-    """(pair, 2) basins that touch, and (pair,) the highest point of their border."""
-    pairs, heights = [], []
-    for axis in range(3):
-        one, other = (np.moveaxis(basins, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
-        border = (one != other) & (one > 0) & (other > 0)
-        rise, fall = (np.moveaxis(height, axis, 0)[part][border] for part in (slice(None, -1), slice(1, None)))
-        pairs.append(np.sort(np.stack([one[border], other[border]], axis=1), axis=1))
-        heights.append(np.minimum(rise, fall))
-    touching, which = np.unique(np.concatenate(pairs), axis=0, return_inverse=True)
-    saddle = np.zeros(len(touching))
-    np.maximum.at(saddle, which.ravel(), np.concatenate(heights))
-    return touching, saddle
+def _write_numbers(
+    mask: Rows, labels: Rows, pores: Rows, new: Labels, *, count: int, rows: int
+) -> tuple[tuple[Box, ...], NDArray[np.bool_], tuple[NDArray[np.bool_], ...]]:
+    """Write the final numbers over the provisional ones; boxes of the particles, which the field cuts, the extent."""
+    shape = labels.shape
+    used = tuple(np.zeros(n, bool) for n in shape)
+    low, high = np.full((count + 1, 3), max(shape)), np.zeros((count + 1, 3), np.int64)
+    cut = np.zeros(count + 1, bool)
+    for start, stop in row_ranges(shape[0], rows):
+        found = new[np.asarray(labels[start:stop])]
+        inside = np.asarray(mask[start:stop]) > 0
+        used[0][start:stop] = inside.any(axis=(1, 2))
+        used[1][:] |= inside.any(axis=(0, 2))
+        used[2][:] |= inside.any(axis=(0, 1))
+        labels[start:stop] = np.where(inside, found, 0)
+        pores[start:stop] = np.where(inside, 0, found)
+        for number, box in enumerate(ndimage.find_objects(found), start=1):
+            if box is not None:
+                low[number] = np.minimum(low[number], [box[0].start + start, box[1].start, box[2].start])
+                high[number] = np.maximum(high[number], [box[0].stop + start, box[1].stop, box[2].stop])
+        cut |= _reach_the_end(np.where(inside, found, 0), count, is_first=start == 0, is_last=stop == shape[0])
+    boxes = [
+        (slice(int(a[0]), int(b[0])), slice(int(a[1]), int(b[1])), slice(int(a[2]), int(b[2])))
+        for a, b in zip(low[1:], high[1:], strict=True)
+    ]
+    return tuple(boxes), cut[1:], used
 
 
-def _merge_basins(tops: FloatArray, touching: NDArray[np.int64], saddle: FloatArray, *, neck: float) -> Labels:
-    """(basin + 1,) number of the particle each basin belongs to, joining over the highest saddles first."""
-    parent = np.arange(len(tops))
-    for pair in np.argsort(-saddle, kind="stable"):
-        one, other = (_root(parent, basin) for basin in touching[pair])
-        lower, higher = sorted((one, other), key=lambda basin: tops[basin])
-        is_neck = saddle[pair] < neck * tops[lower] and tops[lower] - saddle[pair] > _SHALLOW_PX
-        if one != other and not is_neck:
-            parent[lower] = higher
-    roots = np.array([_root(parent, basin) for basin in range(len(tops))])
-    return np.unique(roots, return_inverse=True)[1].astype(np.int32)
-
-
-def _root(parent: NDArray[np.int64], basin: int) -> int:
-    while parent[basin] != basin:
-        basin = int(parent[basin])
-    return basin
-
-
-def cut_by_field(labels: Labels) -> NDArray[np.bool_]:
-    """Particles that the field of view cuts.
-
-    Parameters
-    ----------
-    labels
-        `(z, y, x)` particle numbers.
-
-    Returns
-    -------
-    `(particle,)` True where particle 1, 2, ... reaches the first or last slice, or the end of the circle in (y, x) that
-    every projection saw.
-    """
-    n_z, n_y, n_x = labels.shape
+def _reach_the_end(labels: Labels, count: int, *, is_first: bool, is_last: bool) -> NDArray[np.bool_]:
+    """(particle + 1,) True where a particle of these rows reaches the end of the field."""
+    _, n_y, n_x = labels.shape
     y, x = np.ogrid[:n_y, :n_x]
     rim = np.hypot(y - (n_y - 1) / 2, x - (n_x - 1) / 2) > (min(n_y, n_x) - 1) / 2 - 0.5
-    cut = np.zeros(int(labels.max(initial=0)) + 1, bool)
-    for part in (labels[0], labels[n_z - 1], labels[:, rim]):
+    cut = np.zeros(count + 1, bool)
+    for part in (labels[: int(is_first)], labels[len(labels) - int(is_last) :], labels[:, rim]):
         cut[np.unique(part)] = True
-    return cut[1:]
+    cut[0] = False
+    return cut

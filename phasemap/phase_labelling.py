@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from xanesmap.phasemap.label_volume import LabelRule, label_volume
+from xanesmap.phasemap.box_reader import Box
+from xanesmap.phasemap.crops import widened
+from xanesmap.phasemap.denoising import reach
+from xanesmap.phasemap.label_volume import LabelRule, write_labels
 from xanesmap.phasemap.masking import narrowed_mask
-from xanesmap.phasemap.particle_measures import MARGIN_PX
-from xanesmap.phasemap.particles import Particles, find_particles
+from xanesmap.phasemap.particles import ParticleList, Particles, number_particles
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.resolution import UNKNOWN_BLUR_PX, blur_from_surface, blur_of_resolution
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.phasemap.row_blocks import Rows, block_rows, row_ranges
 from xanesmap.phasemap.segment_config import SegmentConfig
 from xanesmap.phasemap.shrinkage import surface_of_shape
 from xanesmap.phasemap.surface_distance import depth_below
 
 FloatArray = NDArray[np.floating[Any]]
-Box = tuple[slice, slice, slice]
 
 _DEFAULT_THRESHOLD = 0.7  # Yu et al., Nat. Commun. 9, 921 (2018), doi:10.1038/s41467-018-03401-x
 _BLUR_PARTICLES = 8  # the largest ones, from which blur is taken
@@ -30,23 +32,41 @@ _BLUR_VOXELS, _OUTER_PX = 20_000, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class LabelledResult:
-    """Sample, particles and phases of a result; volumes are `(z, y, x)`."""
+class LabelVolumes:
+    """Volumes that a labelling fills, `(z, y, x)` each, in memory or on disk."""
 
-    mask: NDArray[np.bool_]
-    amount: FloatArray
-    """Edge step, 1/um."""
-    particles: Particles
-    boxes: Sequence[Box]
-    """Of the particles, with some voxels around each."""
+    sample: Rows
+    """Not zero inside the sample."""
+    numbers: Rows
+    """int32 particle numbers."""
+    pores: Rows
+    """int32 closed pores, with the number of the particle around them."""
+    labels: Rows
+    """uint8 phase labels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Labelling:
+    """What is known of a result once its voxels are labelled."""
+
+    particles: ParticleList
     rule: LabelRule
     blur_source: str
     """``given``, ``surfaces`` or ``unknown``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LabelledResult:
+    """Sample, particles and phases of a result in memory; volumes are `(z, y, x)`."""
+
+    mask: NDArray[np.bool_]
+    particles: Particles
+    rule: LabelRule
     labels: NDArray[np.uint8]
 
 
 def label_result(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_progress) -> LabelledResult:
-    """Find the particles of a result and the phase of every voxel.
+    """Find the particles of a result and the phase of every voxel, in memory.
 
     Parameters
     ----------
@@ -57,40 +77,71 @@ def label_result(result: PhaseMap, config: SegmentConfig, *, progress: Progress 
     progress
         Called with stage, steps done and steps of the stage.
     """
-    mask = sample_of(result, config)
-    progress("Find particles", 0, 1)
-    particles = find_particles(mask, neck=config.neck, least_voxels=config.least_voxels)
-    progress("Find particles", 1, 1)
-    boxes = particle_boxes(particles)
-    amount: FloatArray = np.asarray(result.levels("amount")[0][...])
-    blur, source = _blur(result, config, amount, particles, boxes)
+    mask, labels = np.zeros(result.shape, np.uint8), np.zeros(result.shape, np.uint8)
+    numbers, pores = np.zeros(result.shape, np.int32), np.zeros(result.shape, np.int32)
+    write_sample(result, config, mask, rows=block_rows(result.shape))
+    volumes = LabelVolumes(sample=mask, numbers=numbers, pores=pores, labels=labels)
+    found = label_volumes(result, config, volumes, rows=block_rows(result.shape), progress=progress)
+    particles = Particles(labels=numbers, pores=pores, found=found.particles)
+    return LabelledResult(mask=mask > 0, particles=particles, rule=found.rule, labels=labels)
+
+
+def label_volumes(
+    result: PhaseMap, config: SegmentConfig, volumes: LabelVolumes, *, rows: int, progress: Progress = no_progress
+) -> Labelling:
+    """Find the particles of a result and the phase of every voxel, a few rows at a time.
+
+    Parameters
+    ----------
+    result
+        A finished result.
+    config
+        How.
+    volumes
+        The sample, and volumes to fill.
+    rows
+        Rows of a block; the labels do not depend on it.
+    progress
+        Called with stage, steps done and steps of the stage.
+    """
+    particles = number_particles(
+        volumes.sample,
+        volumes.numbers,
+        volumes.pores,
+        neck=config.neck,
+        least_voxels=config.least_voxels,
+        rows=rows,
+        block_done=lambda done, total: progress("Find particles", done, total),
+    )
+    blur, source = _blur(result, config, volumes, particles)
     rule = label_rule(result, config, blur_px=blur)
-    labels = label_volume(
+    write_labels(
         result.levels("fraction")[0],
         result.noise_levels()[0],
-        mask,
+        volumes.sample,
+        volumes.labels,
         rule=rule,
+        rows=rows,
+        threads=config.threads or os.cpu_count() or 1,
         slab_done=lambda done, total: progress("Label phases", done, total),
     )
-    return LabelledResult(
-        mask=mask,
-        amount=amount,
-        particles=particles,
-        boxes=boxes,
-        rule=rule,
-        blur_source=source,
-        labels=labels,
-    )
+    return Labelling(particles=particles, rule=rule, blur_source=source)
 
 
-def sample_of(result: PhaseMap, config: SegmentConfig) -> NDArray[np.bool_]:
-    """`(z, y, x)` mask of a result, narrowed where the configuration has a threshold for it."""
-    mask = np.asarray(result.levels("mask")[0]) > 0
-    if config.mask_threshold_per_um is None:
-        return mask
-    amount, sigma = (np.asarray(result.levels(name)[0][...]) for name in ("amount", "amount_sigma"))
-    threshold, smoothing = config.mask_threshold_per_um, config.smoothing_px
-    return narrowed_mask(mask, amount, sigma, threshold=threshold, smoothing_px=smoothing)
+def write_sample(result: PhaseMap, config: SegmentConfig, sample: Rows, *, rows: int) -> None:
+    """Write the mask of a result, narrowed where the configuration has a threshold for it, a few rows at a time."""
+    mask, amount, sigma = (result.levels(name)[0] for name in ("mask", "amount", "amount_sigma"))
+    n_rows, threshold = result.shape[0], config.mask_threshold_per_um
+    halo = reach(config.smoothing_px) + 2  # denoising, and the opening after it
+    for start, stop in row_ranges(n_rows, rows):
+        if threshold is None:
+            sample[start:stop] = (np.asarray(mask[start:stop]) > 0).astype(np.uint8)
+            continue
+        first, last = max(0, start - halo), min(n_rows, stop + halo)
+        maps = (np.asarray(one[first:last]) for one in (mask, amount, sigma))
+        inside, values, errors = maps
+        narrow = narrowed_mask(inside > 0, values, errors, threshold=threshold, smoothing_px=config.smoothing_px)
+        sample[start:stop] = narrow[start - first :][: stop - start].astype(np.uint8)
 
 
 def label_rule(result: PhaseMap, config: SegmentConfig, *, blur_px: float) -> LabelRule:
@@ -111,34 +162,20 @@ def label_threshold(result: PhaseMap) -> float:
     return float(stored or run or _DEFAULT_THRESHOLD)
 
 
-def particle_boxes(particles: Particles) -> list[Box]:
-    """Box of every particle with its pores and `MARGIN_PX` voxels around it, as far as the volume goes."""
-    boxes = ndimage.find_objects(np.maximum(particles.labels, particles.pores))
-    shape = particles.labels.shape
-    return [_widened(box, shape) for box in boxes]
-
-
-def _widened(box: Box, shape: tuple[int, ...]) -> Box:
-    z, y, x = (slice(max(0, s.start - MARGIN_PX), min(n, s.stop + MARGIN_PX)) for s, n in zip(box, shape, strict=True))
-    return z, y, x
-
-
-def _blur(
-    result: PhaseMap, config: SegmentConfig, amount: FloatArray, particles: Particles, boxes: Sequence[Box]
-) -> tuple[float, str]:
+def _blur(result: PhaseMap, config: SegmentConfig, volumes: LabelVolumes, particles: ParticleList) -> tuple[float, str]:
     """Blur in voxels, and where it is from."""
     if config.resolution_nm is not None:
         return blur_of_resolution(config.resolution_nm, pixel_size_um=result.pixel_size_um), "given"
-    found = [
-        _particle_blur(particles.labels[box] == number, particles.pores[box] == number, amount[box])
-        for number, box in list(enumerate(boxes, start=1))[:_BLUR_PARTICLES]
-    ]
+    boxes = widened(particles.boxes[:_BLUR_PARTICLES], result.shape)
+    found = [_particle_blur(result, volumes, number, box) for number, box in enumerate(boxes, start=1)]
     known = [blur for blur in found if blur is not None]
     return (float(np.median(known)), "surfaces") if known else (UNKNOWN_BLUR_PX, "unknown")
 
 
-def _particle_blur(solid: NDArray[np.bool_], pores: NDArray[np.bool_], amount: FloatArray) -> float | None:
+def _particle_blur(result: PhaseMap, volumes: LabelVolumes, number: int, box: Box) -> float | None:
     """Blur from the surface of one particle, from some of its outer voxels."""
+    solid, pores = (np.asarray(volume[box]) == number for volume in (volumes.numbers, volumes.pores))
+    amount = np.asarray(result.levels("amount")[0][box])
     surface = surface_of_shape(solid | pores)
     if surface.is_empty:
         return None

@@ -80,6 +80,8 @@ class PhaseMap(AddedMaps):
     """(z, y, x) 0 outside, then the phases in order, last mixed; names in `label_names`."""
     particle_labels: xr.DataArray | None
     """(z, y, x) particle numbers, 0 outside; None where particles were not separated."""
+    pore_labels: xr.DataArray | None
+    """(z, y, x) closed pores, with the number of the particle around them; None where particles were not separated."""
     mu: xr.DataArray | None
     """(energy, z, y, x) attenuation in 1/um; None where it was not kept."""
     chi_square: xr.DataArray | None
@@ -127,6 +129,10 @@ class PhaseMap(AddedMaps):
             raise DataError(message)
         paths = sorted(group.glob("s[0-9]"))
         return tuple(zarr.open_array(path, mode="r", zarr_format=3) for path in paths)
+
+    def has(self, name: str) -> bool:
+        """Whether the result holds a layer of that name."""
+        return (self.path / layer_named(name).path / "s0").is_dir()
 
     def noise_levels(self) -> tuple[zarr.Array[Any], ...]:
         """Pyramid of the part of `fraction_sigma` that is noise, for means and weights: fronts are no noise."""
@@ -271,6 +277,7 @@ def open_result(path: str | Path) -> PhaseMap:
         fraction_sigma_counting=optional["fraction_sigma_counting"],
         mu=optional["mu"],
         particle_labels=optional["particle_labels"],
+        pore_labels=optional["pore_labels"],
         chi_square=optional["chi_square"],
         assessment=optional["assessment"],
         **maps,

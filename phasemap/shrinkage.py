@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xanesmap.phasemap.curvature import Curvature, curvature_at, neighbour_mean
+from xanesmap.phasemap.curvature import Curvature, curvature_at, mesh_of
 from xanesmap.phasemap.denoising import smooth_shape
 from xanesmap.phasemap.surface import EMPTY, Surface, moved, surface_at_level
 
@@ -80,11 +80,7 @@ def unshrunk(surface: Surface, curvature: Curvature, *, shift: float) -> tuple[S
 
 def _averaged(surface: Surface, values: FloatArray) -> FloatArray:
     """Values averaged over the mesh; where there is none, 0."""
-    matrix, _ = neighbour_mean(surface)
-    smooth = np.nan_to_num(values)
-    for _ in range(_PASSES):
-        smooth = 0.5 * (smooth + matrix @ smooth)
-    return smooth
+    return mesh_of(surface).smoothed(np.nan_to_num(values), passes=_PASSES)
 
 
 def surface_of_shape(

@@ -8,8 +8,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import zarr
@@ -19,9 +18,6 @@ from xanesmap.phasemap.destination import (
     ATTRIBUTE,
     check_destination,
     check_space,
-    create_partial,
-    discard,
-    put_in_place,
     this_process,
     writing,
 )
@@ -47,11 +43,12 @@ from xanesmap.phasemap.multiscale import (
     write_coarser_level,
 )
 from xanesmap.phasemap.provenance import as_json
+from xanesmap.phasemap.unfinished_store import UnfinishedStore
 
 logger = logging.getLogger(__name__)
 
 
-class ResultWriter:
+class ResultWriter(UnfinishedStore):
     """Writer of a result; use it in a ``with`` statement and call `finish` as the last thing in it.
 
     Nothing is written before the ``with`` block is entered. Slabs may be written by several threads at the
@@ -104,7 +101,7 @@ class ResultWriter:
         attenuation_unit: str = PER_LENGTH,
         overwrite: bool = False,
     ) -> None:
-        self.path = Path(out)
+        super().__init__(Path(out), what="result")
         self.shape = shape
         self.phases = tuple(phases)
         self.energies_ev = np.asarray(energies_ev, dtype=np.float64)
@@ -120,7 +117,6 @@ class ResultWriter:
         self._arrays: dict[str, zarr.Array[Any]] = {}
         self._written: dict[str, set[int]] = {}
         self._lock = threading.Lock()
-        self._finished = False
 
     def _check_arguments(self) -> None:
         if min(self.shape) < 1 or self.slab_rows < 1:
@@ -144,28 +140,8 @@ class ResultWriter:
         lengths = {None: (), "phase": (len(self.phases),), "energy": (self.energies_ev.size,)}
         return lengths[layer.leading]
 
-    def __enter__(self) -> Self:
+    def _begin(self) -> None:
         self._started = time.time()
-        self._partial = create_partial(self.path)
-        try:
-            with writing(self.path, self.n_bytes):
-                self._create_store()
-        except BaseException:
-            discard(self._partial)
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._finished:
-            return
-        discard(self._partial)
-        if kind is None:
-            message = f"result '{self.path}' was not finished: call finish() at the end of the with block"
-            raise RuntimeError(message)
-
-    def _create_store(self) -> None:
         self._root = zarr.create_group(self._partial, zarr_format=3)
         self._root.create_group("labels")
         self._write_attributes(status="running", process=this_process())
@@ -329,8 +305,7 @@ class ResultWriter:
                 finished=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
                 run_time_s=round(now - self._started, 3),
             )
-            put_in_place(self._partial, self.path)
-        self._finished = True
+            self._put_in_place()
         logger.info("result written to %s", self.path)
         return self.path
 

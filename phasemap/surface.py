@@ -12,6 +12,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from skimage.measure import marching_cubes
 
+from xanesmap.phasemap.mesh_kernel import face_vectors, vertex_sums
+
 FloatArray = NDArray[np.floating[Any]]
 
 
@@ -109,42 +111,31 @@ def _cleaned(vertices: FloatArray, faces: NDArray[np.int32]) -> Surface:
 
 def _vertex_normals(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
     """Mean of the normals of the faces around each vertex, weighted by area."""
-    across = _cross(vertices, faces)
-    sums = np.stack([_per_vertex(faces, across[:, axis], len(vertices)) for axis in range(3)], axis=1)
-    length = np.linalg.norm(sums, axis=1, keepdims=True)
+    sums = vertex_sums(faces, face_vectors(vertices, faces), len(vertices))
+    length = np.sqrt(np.einsum("ij,ij->i", sums, sums))[:, None]
     normals: FloatArray = sums / np.where(length > 0, length, 1)
     return normals
 
 
-def _cross(vertices: FloatArray, faces: NDArray[np.int32]) -> FloatArray:
-    """(face, 3) outward normal times twice the area."""
-    a, b, c = (vertices[faces[:, corner]] for corner in range(3))
-    across: FloatArray = np.cross(b - a, c - a)
-    return across
-
-
-def _per_vertex(faces: NDArray[np.int32], values: FloatArray, n_vertices: int) -> FloatArray:
-    """(vertex,) sum over the faces around each vertex."""
-    return np.asarray(np.bincount(faces.ravel(), np.repeat(values, 3), minlength=n_vertices), np.float64)
-
-
 def face_areas(surface: Surface) -> FloatArray:
     """`(face,)` area of every triangle, square voxels."""
-    areas: FloatArray = np.linalg.norm(_cross(surface.vertices, surface.faces), axis=1) / 2
+    across = face_vectors(surface.vertices, surface.faces)
+    areas: FloatArray = np.sqrt(np.einsum("ij,ij->i", across, across)) / 2
     return areas
 
 
 def face_normals(surface: Surface) -> FloatArray:
     """`(face, 3)` unit normals of the triangles."""
-    across = _cross(surface.vertices, surface.faces)
-    length = np.linalg.norm(across, axis=1, keepdims=True)
+    across = face_vectors(surface.vertices, surface.faces)
+    length = np.sqrt(np.einsum("ij,ij->i", across, across))[:, None]
     normals: FloatArray = across / np.where(length > 0, length, 1)
     return normals
 
 
 def vertex_areas(surface: Surface) -> FloatArray:
     """`(vertex,)` a third of the area of the triangles around each vertex: weights of averages over the surface."""
-    return _per_vertex(surface.faces, face_areas(surface) / 3, len(surface.vertices))
+    sums: FloatArray = vertex_sums(surface.faces, face_areas(surface)[:, None] / 3, len(surface.vertices))[:, 0]
+    return sums
 
 
 def edges_of(faces: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
@@ -159,6 +150,11 @@ def edges_of(faces: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.in
 def moved(surface: Surface, offset: tuple[float, ...]) -> Surface:
     """Surface with `offset` (z, y, x), voxels, added to every vertex."""
     return Surface(vertices=surface.vertices + np.asarray(offset, float), faces=surface.faces, normals=surface.normals)
+
+
+def with_vertices(surface: Surface, vertices: FloatArray) -> Surface:
+    """The same mesh with its vertices elsewhere, `(vertex, 3)`, and the normals it has there."""
+    return Surface(vertices=vertices, faces=surface.faces, normals=_vertex_normals(vertices, surface.faces))
 
 
 def part_of(surface: Surface, keep: NDArray[np.bool_]) -> Surface:

@@ -33,13 +33,25 @@ def distance_to_surface(points: FloatArray, surface: Surface) -> FloatArray:
     `(point,)` voxels, positive on the side to which the normals point. Meshes are as fine as the voxels, so the nearest
     vertex and the plane through it give the distance to a few hundredths of a voxel.
     """
-    length, nearest = KDTree(surface.vertices).query(points, workers=1)
+    return facing_distance(points, surface, *nearest_vertices(points, surface))
+
+
+def facing_distance(points: FloatArray, surface: Surface, length: FloatArray, nearest: NDArray[np.int64]) -> FloatArray:
+    """`distance_to_surface` where the nearest vertices and how far away they are is known already."""
     offset = points - surface.vertices[nearest]
     across = np.einsum("ij,ij->i", offset, surface.normals[nearest])
     beside = np.sqrt(np.maximum(length**2 - across**2, 0))
     # past the rim of an open surface the plane through its last vertex says nothing
     distance: FloatArray = np.where(beside < _FACING, across, np.copysign(length, across))
     return distance
+
+
+def nearest_vertices(points: FloatArray, surface: Surface) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Distance of every point to the nearest vertex of a surface that is not empty, and the number of that vertex."""
+    # a mesh is spread evenly, and so are its halves: no need to look for medians
+    tree = KDTree(surface.vertices, leafsize=12, balanced_tree=False, compact_nodes=False)
+    length, nearest = tree.query(points, workers=1)
+    return np.asarray(length), np.asarray(nearest, np.int64)
 
 
 def depth_below(points: FloatArray, surface: Surface) -> FloatArray:

@@ -36,7 +36,7 @@ MIXED_RANGE = (0.1, 0.9)
 BLUR_ERROR = 0.1
 """Relative standard error of the blur of the microscope, where none is given."""
 
-_SAMPLE = 30_000  # voxels of a large particle that are looked at
+_SAMPLE = 15_000  # voxels of a large particle that are looked at
 _SIGNIFICANT = 3.0
 _LEAST_EXCESS = 0.05  # share of the volume: below it even a certain excess changes nothing
 _END_TOLERANCE = 0.05  # error of energy scale and references allowed for in the fractions of the pure phases
@@ -56,28 +56,34 @@ class TwoPhaseEvidence:
         In words.
     observed, predicted
         Share of voxels with a fraction between 0.1 and 0.9: found, and expected of two phases with a sharp front.
+    observed_error, predicted_error
+        Their standard errors: noise and correlation of voxels; the same, and the error of the blur.
     excess, excess_error
         Their difference and its standard error: noise, correlation of voxels and the error of the blur.
     edge
         Gaussian edge fitted across the front; None without a front.
-    blur_width
-        10 to 90 % width that blur alone gives.
+    blur_width, blur_width_error
+        10 to 90 % width that blur alone gives, and its standard error.
     components
         Number of Gaussians, 1 to 3, that describe the histogram of fractions best (Bayesian information criterion).
-    residual_ratio
-        Mean residual of the spectral fit near the front over that elsewhere: above 1 speaks for a third species, or for
-        images that do not match. NaN where not known.
+    residual_ratio, residual_ratio_error
+        Median residual of the spectral fit near the front over that elsewhere, and its standard error: above 1 speaks
+        for a third species, or for images that do not match. NaN where not known.
     """
 
     verdict: Verdict
     observed: float
+    observed_error: float
     predicted: float
+    predicted_error: float
     excess: float
     excess_error: float
     edge: EdgeFit | None
     blur_width: float
+    blur_width_error: float
     components: int
     residual_ratio: float
+    residual_ratio_error: float
 
     def sentence(self, *, pixel_size_um: float) -> str:
         """The verdict with its evidence.
@@ -176,8 +182,9 @@ def judge(body: Body, front: Front, maps: Maps, *, blur_px: float, seed: int = 0
     distance = _distance_into_core(points, front, f)
     predicted, slack = _expected(f, s, distance, blur)
     observed = mixed_share(f)
-    binomial = observed * (1 - observed) + predicted * (1 - predicted)
-    error = float(np.sqrt(binomial * CORRELATED_VOXELS / max(len(f), 1) + slack**2))
+    chance = [np.sqrt(p * (1 - p) * CORRELATED_VOXELS / max(len(f), 1)) for p in (observed, predicted)]
+    error = float(np.sqrt(chance[0] ** 2 + chance[1] ** 2 + slack**2))
+    ratio, ratio_error = _residual_ratio(maps.residual, where, np.abs(distance) < _FAR * blur)
     near = np.abs(distance) < _EDGE_REACH * blur
     return TwoPhaseEvidence(
         verdict=_verdict(
@@ -187,13 +194,17 @@ def judge(body: Body, front: Front, maps: Maps, *, blur_px: float, seed: int = 0
             has_front=not front.surface.is_empty,
         ),
         observed=observed,
+        observed_error=float(chance[0]),
         predicted=predicted,
+        predicted_error=float(np.hypot(chance[1], slack)),
         excess=observed - predicted,
         excess_error=error,
         edge=fit_edge(distance[near], f[near], s[near]),
         blur_width=WIDTH_10_90 * blur,
+        blur_width_error=WIDTH_10_90 * BLUR_ERROR * blur,
         components=_components(f, rng),
-        residual_ratio=_residual_ratio(maps.residual, where, np.abs(distance) < _FAR * blur),
+        residual_ratio=ratio,
+        residual_ratio_error=ratio_error,
     )
 
 
@@ -268,9 +279,22 @@ def _mixture(values: FloatArray, count: int) -> GaussianMixture:
 
 def _residual_ratio(
     residual: FloatArray | None, where: tuple[NDArray[np.int64], ...], near: NDArray[np.bool_]
-) -> float:
+) -> tuple[float, float]:
+    """Median residual near the front over that elsewhere, and its standard error."""
     if residual is None or not near.any() or near.all():
-        return float("nan")
+        return float("nan"), float("nan")
     values = residual[where]
-    away = float(np.nanmedian(values[~near]))
-    return float(np.nanmedian(values[near])) / away if away > 0 else float("nan")
+    here, away = (_median_with_error(values[part & np.isfinite(values)]) for part in (near, ~near))
+    if not away[0] > 0:
+        return float("nan"), float("nan")
+    ratio = here[0] / away[0]
+    return ratio, float(np.hypot(here[1] / away[0], ratio * away[1] / away[0]))
+
+
+def _median_with_error(values: FloatArray) -> tuple[float, float]:
+    """Median and its standard error, for a distribution normal about it."""
+    if values.size == 0:
+        return float("nan"), float("nan")
+    low, middle, high = np.quantile(values, [0.16, 0.5, 0.84])
+    independent = max(values.size / CORRELATED_VOXELS, 1.0)
+    return float(middle), float(np.sqrt(np.pi / 2 / independent) * (high - low) / 2)

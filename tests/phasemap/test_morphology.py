@@ -7,6 +7,7 @@ import pytest
 import zarr
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap import amendment, crops, row_blocks
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.phasemap.result import open_result
@@ -83,7 +84,7 @@ def segmented(scene, tmp_path_factory):
 
 def column(result, table, title):
     columns = read_table(result.path, table)
-    (name,) = [key for key in columns if key.startswith(title)]
+    name = next(key for key in columns if key.startswith(title))
     return columns[name]
 
 
@@ -156,7 +157,7 @@ def test_numbers_of_shell_and_front_have_errors_by_noise_beside_them(segmented):
         for key in columns
         if " (" in key and key.replace(" (", " error (") in columns
     ]
-    assert len(pairs) == 26
+    assert len(pairs) == 28
     errors = {value: float(columns[error][0]) for value, error in pairs}
     assert all(error >= 0 for error in errors.values())
     # below the resolution of the grid, above what so much noise leaves
@@ -208,6 +209,36 @@ def test_the_result_says_how_it_was_segmented(segmented):
     assert facts["configuration"]["neck"] == 0.8
     assert facts["fragments"] == 1
     assert any("fragments" in warning for warning in facts["warnings"])
+
+
+def contents(path):
+    """Every file of the tables and labels, and the arrays of the surfaces."""
+    files = {file.name: file.read_bytes() for file in (path / "tables").glob("*.csv")}
+    labels = {
+        name: zarr.open_array(path / "labels" / name / "s0", mode="r")[:] for name in ("phase", "particle", "pore")
+    }
+    surfaces = {
+        f"{kind}/{key}": array[:]
+        for kind in ("particle", "front")
+        for key, array in zarr.open_group(path / "surfaces" / kind, mode="r").arrays()
+    }
+    return files, labels | surfaces
+
+
+def test_a_volume_in_small_blocks_has_the_labels_and_tables_of_one_piece(segmented, scene, tmp_path, monkeypatch):
+    whole, _ = segmented
+    path = write_result(tmp_path / "a.zarr", *scene)
+    monkeypatch.setattr(row_blocks, "BLOCK_VOXELS", 1)  # a shard of 16 rows at a time
+    monkeypatch.setattr(crops, "WINDOW_VOXELS", 1)  # the rows of one particle at a time
+    monkeypatch.setattr(amendment, "_SURFACE_CHUNK", 700)
+    configuration = whole.attributes["segmentation"]["configuration"]
+    segment_phases(path, **{key: value for key, value in configuration.items() if value is not None})
+    (files, arrays), (again, others) = contents(whole.path), contents(path)
+    assert files.keys() == again.keys()
+    assert [name for name in files if files[name] != again[name]] == []
+    assert arrays.keys() == others.keys()
+    for name, values in arrays.items():
+        np.testing.assert_array_equal(values, others[name], err_msg=name)
 
 
 def test_again_gives_the_same_and_other_settings_replace_the_tables(segmented):

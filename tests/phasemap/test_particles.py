@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from xanesmap.phasemap.particles import cut_by_field, find_particles
+from xanesmap.phasemap.particles import find_particles
 from xanesmap.reconstruct.phantom import make_phantom
 
 PAIRS = 25  # benchmarks/morphology.py splits 200
@@ -46,7 +47,7 @@ def test_numbers_fall_with_size_and_fragments_are_dropped(solids):
     found = find_particles(large | small | speck)
     np.testing.assert_array_equal(found.labels == 1, large)
     np.testing.assert_array_equal(found.labels == 2, small)
-    assert (found.count, found.n_fragments, found.fragment_voxels) == (2, 1, speck.sum())
+    assert (found.count, found.found.n_fragments, found.found.fragment_voxels) == (2, 1, speck.sum())
 
 
 def test_closed_pores_belong_to_their_particle_and_do_not_split_it(solids):
@@ -59,10 +60,33 @@ def test_closed_pores_belong_to_their_particle_and_do_not_split_it(solids):
 
 def test_particles_at_the_end_of_the_field_are_marked(solids):
     shape = (30, 40, 40)
-    inner, top, rim = (solids.ellipsoid(shape, c, 5) for c in ((15, 20, 20), (3, 20, 20), (15, 6, 6)))
-    labels = (inner + 2 * top + 3 * rim).astype(np.int32)
-    assert cut_by_field(labels).tolist() == [False, True, True]
-    assert cut_by_field(np.zeros((3, 4, 4), np.int32)).size == 0
+    inner, top, rim = (solids.ellipsoid(shape, c, r) for c, r in (((15, 20, 20), 7), ((3, 20, 20), 6), ((15, 6, 6), 5)))
+    found = find_particles(inner | top | rim, rows=4)
+    assert found.count == 3
+    assert found.found.cut.tolist() == [False, True, True]
+    assert find_particles(np.zeros((3, 4, 4), bool)).found.cut.size == 0
+
+
+@given(seed=st.integers(0, 1000), rows=st.integers(1, 12))
+def test_blocks_of_any_height_give_what_one_piece_gives(seed, rows):
+    rng = np.random.default_rng(seed)
+    mask = ndimage.gaussian_filter(rng.normal(size=(23, 17, 19)), rng.uniform(0.5, 2)) > rng.uniform(-0.05, 0.1)
+    whole, blocks = find_particles(mask, least_voxels=10), find_particles(mask, least_voxels=10, rows=rows)
+    np.testing.assert_array_equal(whole.labels, blocks.labels)
+    np.testing.assert_array_equal(whole.pores, blocks.pores)
+    np.testing.assert_array_equal(whole.found.cut, blocks.found.cut)
+    assert whole.found.boxes == blocks.found.boxes
+    assert whole.found.n_fragments == blocks.found.n_fragments
+
+
+@given(seed=st.integers(0, 1000))
+def test_every_particle_hangs_together_and_its_box_holds_it(seed):
+    mask = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(15, 16, 17)), 1.2) > 0
+    found = find_particles(mask, least_voxels=10)
+    for number, box in enumerate(found.found.boxes, start=1):
+        own = (found.labels == number) | (found.pores == number)
+        assert ndimage.label(own)[1] == 1
+        assert ndimage.find_objects(own.astype(int))[0] == box
 
 
 def test_nothing_and_one_voxel_are_no_particles():
@@ -70,7 +94,7 @@ def test_nothing_and_one_voxel_are_no_particles():
     assert find_particles(mask).count == 0
     mask[2, 2, 2] = True
     found = find_particles(mask)
-    assert (found.count, found.n_fragments) == (0, 1)
+    assert (found.count, found.found.n_fragments) == (0, 1)
     assert find_particles(mask, least_voxels=1).count == 1
 
 

@@ -155,7 +155,7 @@ def test_the_result_itself_opens_as_an_image_of_the_fractions_with_its_labels(tm
     root = zarr.open_group(tmp_path / "r.zarr", mode="r")
     image = Image.from_zarr(root).attributes.ome.multiscales[0]
     assert [dataset.path for dataset in image.datasets] == ["fraction/s0"]
-    assert Labels.from_zarr(root["labels"]).label_paths == ["phase", "particle"]
+    assert Labels.from_zarr(root["labels"]).label_paths == ["phase", "particle", "pore"]
 
 
 def test_labels_carry_their_names_and_colours(tmp_path):
@@ -241,7 +241,7 @@ def test_a_slab_can_be_read_back_while_the_result_is_written(tmp_path):
 
 
 def test_mu_and_particles_are_left_out_when_not_kept(tmp_path):
-    maps = {name: v for name, v in random_maps().items() if name not in ("mu", "particle_labels")}
+    maps = {name: v for name, v in random_maps().items() if name not in ("mu", "particle_labels", "pore_labels")}
     write_result(tmp_path / "r.zarr", maps, keep_mu=False)
     assert not (tmp_path / "r.zarr/mu").exists()
     labels = zarr.open_group(tmp_path / "r.zarr/labels", mode="r").attrs["ome"]["labels"]
@@ -471,7 +471,7 @@ def test_an_unwritable_folder_is_refused_before_the_work(tmp_path, monkeypatch):
 
 def test_a_disk_too_small_is_refused_before_the_work_naming_need_and_room(tmp_path, monkeypatch):
     monkeypatch.setattr(destination.shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(DataError, match=r"may need 0.0165 GB, but 1e-06 GB are free in '.*'; free some space"):
+    with pytest.raises(DataError, match=r"may need 0.0186 GB, but 1e-06 GB are free in '.*'; free some space"):
         make_writer(tmp_path / "r.zarr", shape=(64, 64, 64))
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,37 @@
+"""Maps of a result read box by box."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.result import PhaseMap
+
+FloatArray = NDArray[np.floating[Any]]
+Box = tuple[slice, slice, slice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BoxReader:
+    """Fraction of one phase, its standard deviation and the edge step of a result."""
+
+    result: PhaseMap
+    phase: int
+
+    def read(self, box: Box) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Fraction, sigma and edge step in a box, `(z, y, x)` each."""
+        fraction, amount = (self.result.levels(name)[0] for name in ("fraction", "amount"))
+        sigma = self.result.noise_levels()[0]
+        key = (self.phase, *box)
+        return np.asarray(fraction[key]), np.asarray(sigma[key]), np.asarray(amount[box])
+
+    def clipped(self, low: FloatArray, high: FloatArray) -> tuple[Box, NDArray[np.int64]]:
+        """Box of all voxels between two corners, at least one voxel, within the volume; and its first voxel."""
+        shape = np.array(self.result.shape)
+        first = np.clip(np.floor(low), 0, shape - 1).astype(np.int64)
+        last = np.clip(np.ceil(high) + 1, first + 1, shape).astype(np.int64)
+        z, y, x = (slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
+        return (z, y, x), first

@@ -1,0 +1,134 @@
+"""What is kept of a measured particle: lines of tables and surfaces in um, written aside until all are measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xanesmap.phasemap.core_shell_table import core_shell_row
+from xanesmap.phasemap.morphology_tables import depth_rows, verdict_row
+from xanesmap.phasemap.particle_measures import ParticleMeasures
+from xanesmap.phasemap.particle_table import particle_row
+from xanesmap.phasemap.surface import moved, vertex_areas
+from xanesmap.phasemap.table_scale import Scale
+
+Arrays = dict[str, NDArray[Any]]
+
+SURFACE_UNITS = {
+    "particle": {"vertices": "um", "faces": "1", "normals": "1", "particle": "1", "shell_thickness": "um"}
+    | {"core_fraction": "1"},
+    "front": {"vertices": "um", "faces": "1", "normals": "1", "particle": "1", "mean_curvature": "1/um"}
+    | {"gaussian_curvature": "1/um^2", "depth": "um"},
+}
+"""Arrays of each kind of surface, and their units."""
+
+FRONT_AREA = "area"
+"""Array of a front that is kept aside only: the area at each vertex, um^2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ParticleRecord:
+    """One particle, measured."""
+
+    number: int
+    structure: str
+    lines: dict[str, list[list[object]]]
+    """Lines of each table."""
+    surfaces: dict[str, Arrays]
+    """Arrays of its surface and its front, in um."""
+
+    def without_surfaces(self) -> ParticleRecord:
+        """The lines alone."""
+        return replace(self, surfaces={})
+
+
+def record_of(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> ParticleRecord:
+    """What is kept of a particle."""
+    pair = one.core_shell
+    return ParticleRecord(
+        number=one.number,
+        structure=one.structure,
+        lines={
+            "particles": [particle_row(one, is_cut=is_cut, scale=scale)],
+            "core_shell": [] if pair is None else [core_shell_row(one, pair, scale=scale)],
+            "two_phase": [verdict_row(one, scale=scale)],
+            "depth_profiles": depth_rows(one, scale=scale),
+        },
+        surfaces={"particle": _body_arrays(one, scale.pixel_um), "front": _front_arrays(one, scale.pixel_um)},
+    )
+
+
+def _body_arrays(one: ParticleMeasures, um: float) -> Arrays:
+    """Surface of a particle, with the shell's thickness (NaN without core) and the fraction below it."""
+    surface = moved(one.body.surface, one.origin)
+    unknown = np.full(len(surface.vertices), np.nan, np.float32)
+    thickness = unknown if one.core_shell is None else one.core_shell.thickness * um
+    below = one.surface_fraction if len(one.surface_fraction) == len(unknown) else unknown
+    return {
+        "vertices": (surface.vertices * um).astype(np.float32),
+        "faces": surface.faces,
+        "normals": surface.normals.astype(np.float32),
+        "particle": np.full(len(unknown), one.number, np.int32),
+        "shell_thickness": np.asarray(thickness, np.float32),
+        "core_fraction": np.asarray(below, np.float32),
+    }
+
+
+def _front_arrays(one: ParticleMeasures, um: float) -> Arrays:
+    """Front of a particle, with curvature and depth."""
+    front = one.front
+    surface = moved(front.surface, one.origin)
+    return {
+        "vertices": (surface.vertices * um).astype(np.float32),
+        "faces": surface.faces,
+        "normals": surface.normals.astype(np.float32),
+        "particle": np.full(len(surface.vertices), one.number, np.int32),
+        "mean_curvature": (front.curvature.mean / um).astype(np.float32),
+        "gaussian_curvature": (front.curvature.gaussian / um**2).astype(np.float32),
+        "depth": (front.depth * um).astype(np.float32),
+        FRONT_AREA: (vertex_areas(front.surface) * um**2).astype(np.float32),
+    }
+
+
+def empty_surface(kind: str) -> Arrays:
+    """Arrays of no surface, of the types of all others."""
+    found: Arrays = {name: np.zeros(0, np.float32) for name in SURFACE_UNITS[kind]}
+    three = {name: np.zeros((0, 3), np.float32) for name in ("vertices", "normals")}
+    return found | three | {"faces": np.zeros((0, 3), np.int32), "particle": np.zeros(0, np.int32)}
+
+
+class SurfacesAside:
+    """Surfaces of particles, one file each, so that memory does not grow with their number.
+
+    Parameters
+    ----------
+    folder
+        To be made.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir()
+
+    def put(self, record: ParticleRecord) -> None:
+        """Write the surfaces of one particle."""
+        for kind, arrays in record.surfaces.items():
+            if len(arrays["vertices"]):
+                named: dict[str, Any] = arrays
+                np.savez(self._path(kind, record.number), **named)
+
+    def get(self, kind: str, count: int) -> Iterator[Arrays]:
+        """Surfaces of particles 1 to `count`, of those that have one."""
+        for number in range(1, count + 1):
+            path = self._path(kind, number)
+            if path.exists():
+                with np.load(path) as stored:
+                    yield dict(stored)
+
+    def _path(self, kind: str, number: int) -> Path:
+        return self._folder / f"{kind}-{number}.npz"
