@@ -2,6 +2,7 @@
 
 import shutil
 
+import h5py
 import numpy as np
 import pytest
 
@@ -76,3 +77,22 @@ def test_wrong_questions_end_in_one_line(refused, small_result, tmp_path):
     for figure, words in ((edge_maps_figure, ()), (unmixing_figure, ("components",))):
         with pytest.raises(DataError, match=r"holds no .*; make them: xanesmap"):
             figure(open_result(copy), *words)
+
+
+def test_maps_of_a_2d_stack_are_added_without_a_unit_of_length(command, make_volumes, tmp_path):
+    known = make_volumes((1, 41, 52))
+    path = tmp_path / "xanes_scan2_id_1.h5"
+    with h5py.File(path, "w") as file:
+        file["img_xanes"] = np.exp(-5 * np.nan_to_num(known.mu[:, 0]))
+        file["X_eng"], file["Pixel Size"] = known.energies_ev / 1000, "40nm"
+    out = tmp_path / "r.zarr"
+    assert command("run", path, "--out", out).code == 0
+    for words in (("second-opinion", out), ("unmix", out, "--method", "nmf"), ("unmix", out, "--method", "k-means")):
+        told = command(*words, "--figures", tmp_path / "f")
+        assert told.code == 0, told.err
+    stack = open_result(out)
+    assert stack.factors.attrs["units"] == stack.edge_maps["edge_step"].attrs["units"] == "1"
+    assert np.nanmedian(stack.edge_maps["edge_step"]) == pytest.approx(0.3, rel=0.1)
+    told = command("denoise", out)
+    assert told.code == 2
+    assert "single slice" in told.err
