@@ -153,18 +153,23 @@ def _labels(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
     if result.particle_labels is not None:
         table = read_table(result, "particles")
         features = {"index": [0, *range(1, 1 + len(next(iter(table.values()))))], **_under_zero(table)} if table else {}
-        levels = layers("particle_labels")
+        levels = _editable(layers("particle_labels"))
         yield PlannedLayer(name=PARTICLE, title=PARTICLE, kind="labels", data=levels, scale=um, features=features)
     yield PlannedLayer(
         name=PHASE,
         title=PHASE,
         kind="labels",
-        data=layers("phase_labels"),
+        data=_editable(layers("phase_labels")),
         scale=um,
         visible=True,
         label_colours=label_colouring(result.phases),
         features={"index": [0, *range(1, 1 + len(result.label_names))], "phase": ["outside", *result.label_names]},
     )
+
+
+def _editable(levels: list[da.Array]) -> list[Any]:
+    """Labels without a pyramid in memory, a copy which a user may paint on; those with one stay on disk."""
+    return [np.array(levels[0])] if len(levels) == 1 else list(levels)
 
 
 def label_colouring(phases: tuple[str, ...]) -> dict[int | None, tuple[float, ...]]:
