@@ -1,4 +1,4 @@
-"""The command `xanesmap view`: a result in napari."""
+"""The command `xanesmap view`: a result, or a series of them, in napari."""
 
 from __future__ import annotations
 
@@ -12,18 +12,27 @@ from xanesmap.errors import DataError
 
 
 def view(
-    result: Annotated[Path, typer.Argument(help="Result folder, ending in .zarr.")],
+    results: Annotated[
+        list[Path],
+        typer.Argument(help="Result folder, ending in .zarr; several in order of charge, or a series file (.toml)."),
+    ],
 ) -> None:
-    """Explore a result in napari: phases in 3-D, maps, spectra of any voxel."""
+    """Explore a result in napari: phases in 3-D, maps, spectra of any voxel; or a series over its charge states."""
     from xanesmap.phasemap.result import open_result
+    from xanesmap.phasemap.series import is_series, open_series
 
-    opened = open_result(result)
+    series = open_series(results) if is_series(results) else None
+    result = open_result(results[0]) if series is None else None
     require_napari()
     import napari
 
+    from xanesmap.viewers.napari_plugin.series_window import open_series_window
     from xanesmap.viewers.napari_plugin.window import open_window
 
-    open_window(opened)
+    if series is not None:
+        open_series_window(series)
+    if result is not None:
+        open_window(result)
     napari.run()
 
 

@@ -26,13 +26,16 @@ them by hand with `xvfb-run -a -s "-screen 0 1920x1200x24" python -m pytest test
 
 import gc
 import os
+import shutil
 import sys
 import threading
 import time
 import warnings
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+import zarr
 
 os.environ["NAPARI_CONFIG"] = ""  # neither the settings of the user nor a file of settings left by a test
 with warnings.catch_warnings():
@@ -258,3 +261,24 @@ def moved_result(moved_scan, tmp_path_factory):
     """Its phase map, made with aligned frames."""
     out = tmp_path_factory.mktemp("moved_result") / "moved.zarr"
     return map_phases(moved_scan.folder, out=out, memory="500MB", threads=1)
+
+
+@pytest.fixture(scope="session")
+def series_file(small_result, tmp_path_factory):
+    """Description of a series of three states: the small result, 0, 12 and 24 slices of its sample FP."""
+    folder = tmp_path_factory.mktemp("series")
+    for state in range(3):
+        copy = folder / f"state{state}.zarr"
+        shutil.copytree(small_result.path, copy)
+        labels = zarr.open_array(copy / "labels" / "phase" / "s0", mode="r+")
+        sample = np.asarray(labels) > 0
+        labels[...] = np.where(sample, np.where(np.arange(24)[:, None, None] < 12 * state, 2, 1), 0)
+    (folder / "cycler.csv").write_text(
+        "time (s),capacity (mAh/g),voltage (V)\n0,0,3.0\n3600,50,3.4\n7200,100,3.45\n10800,170,4.2\n", encoding="utf-8"
+    )
+    states = "".join(
+        f'[[state]]\nresult = "state{n}.zarr"\nname = "state {n}"\ncapacity = {75 * n}\n' for n in range(3)
+    )
+    path = folder / "series.toml"
+    path.write_text(f'name = "charge"\n{states}[curve]\nfile = "cycler.csv"\n', encoding="utf-8")
+    return path
