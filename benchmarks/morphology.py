@@ -306,6 +306,8 @@ def write_large(path: Path, n: int) -> None:
         for start in range(0, n, 64):
             part = slice(start, min(start + 64, n))
             inside = mask[part]
+            near = slice(max(0, start - 4), min(n, part.stop + 4))
+            around = binary_dilation(mask[near], iterations=4)[start - near.start :][: part.stop - start] & ~inside
             noisy = np.where(inside, core[part] + 0.08 * rng.standard_normal(inside.shape, np.float32), np.nan)
             sigma, amount = (np.where(inside, np.float32(v), np.nan).astype(np.float32) for v in (0.08, 0.045))
             writer.write_slab(
@@ -315,6 +317,7 @@ def write_large(path: Path, n: int) -> None:
                 fraction_sigma=np.stack([sigma, sigma]),
                 amount=amount,
                 amount_sigma=amount * 0.05,
+                amount_around=np.where(around, np.float32(0.002), np.nan).astype(np.float32),
                 residual=amount * 0.01,
                 mask=inside.astype(np.uint8),
                 phase_labels=inside.astype(np.uint8),
@@ -343,14 +346,14 @@ def large_volume(folder: Path) -> None:
 def segment_alone(path: Path) -> None:
     """Segment in this process; print seconds by the clock, those of two free cores, peak GB and particles.
 
-    Seconds of two free cores are those of the processor, halved where particles are measured in two threads: on a busy
-    machine the clock says more about its other work.
+    Seconds of two free cores are those of the processor, halved where there are two threads: on a busy machine the
+    clock says more about its other work.
     """
     spent = {"serial": 0.0, "parallel": 0.0}
     last = [time.process_time()]
 
     def note(stage: str, done: int, total: int) -> None:
-        kind = "parallel" if stage == "Measure particles" else "serial"
+        kind = "parallel" if stage in ("Label phases", "Measure particles") else "serial"
         now = time.process_time()
         spent[kind] += now - last[0]
         last[0] = now

@@ -17,6 +17,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 _SMOOTHING_PX = 1.0
 _REACH = 4  # of the smoothing, voxels
+_FAR = 1_000_000
 _MARGIN = _REACH + 1  # rows beyond a block in which distances are needed
 
 
@@ -116,7 +117,7 @@ def find_basins(
     below = _fill(filled, numbers, rows)
     ends = _Ends(numbers.shape)
     ranges = list(row_ranges(n_rows, rows))
-    above = np.zeros(numbers.shape[1:], np.int32)
+    above = _beyond(numbers.shape)
     kept = np.zeros((0, *numbers.shape[1:]), np.bool_)  # rows before this block, whose numbers are already written
     for index, (start, stop) in enumerate(ranges):
         last = min(stop + _MARGIN, n_rows)
@@ -139,7 +140,7 @@ def _fill(filled: Iterator[tuple[int, int, NDArray[np.bool_]]], numbers: Rows, r
     """Write 1 into the sample; voxels of it that stand in a row right below what each block looks at."""
     n_rows = numbers.shape[0]
     wanted = [min(stop + _MARGIN, n_rows) for _, stop in row_ranges(n_rows, rows)]
-    run = np.zeros(numbers.shape[1:], np.int32)
+    run = _beyond(numbers.shape)
     found = {n_rows: run}
     for start, stop, inside in filled:
         numbers[start:stop] = inside.astype(np.int32)
@@ -148,6 +149,14 @@ def _fill(filled: Iterator[tuple[int, int, NDArray[np.bool_]]], numbers: Rows, r
             if row in wanted:
                 found[row] = run
     return [found[row] for row in wanted]
+
+
+def _beyond(shape: tuple[int, ...]) -> NDArray[np.int32]:
+    """(y, x) voxels of the sample that count as standing beyond the first and the last row.
+
+    None in a volume. A single slice goes on for ever: its particles are told apart in its plane.
+    """
+    return np.full(shape[1:], _FAR if shape[0] == 1 else 0, np.int32)
 
 
 def _carried(inside: NDArray[np.bool_], run: NDArray[np.int32]) -> NDArray[np.int32]:

@@ -49,7 +49,9 @@ def _closed_numbers(mask: Rows, ranges: list[tuple[int, int]]) -> list[NDArray[n
     for index, (start, stop) in enumerate(ranges):
         numbers, count = _air_numbers(np.asarray(mask[start:stop]) > 0)
         offset = sum(counts)
-        ends = [numbers[:1]] * (index == 0) + [numbers[-1:]] * (index == len(ranges) - 1)
+        # a single slice has no ends: its pores are closed in its plane
+        several = mask.shape[0] > 1
+        ends = [numbers[:1]] * (several and index == 0) + [numbers[-1:]] * (several and index == len(ranges) - 1)
         sides = (*ends, numbers[:, 0], numbers[:, -1], numbers[:, :, 0], numbers[:, :, -1])
         open_numbers.append(np.unique(np.concatenate([_numbered(side, offset) for side in sides])))
         if last is not None:

@@ -15,6 +15,7 @@ from xanesmap.phasemap.masking import mask_reach, mask_threshold, sample_mask, s
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.resolution_error import ResolutionLoss, resolution_variance
 from xanesmap.phasemap.store import ResultWriter
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 # Edge-step voxels of the whole scan from which the threshold is found.
 _THRESHOLD_VOXELS = 2_000_000
@@ -149,13 +150,14 @@ def _add(tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float3
 
 
 def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ...]) -> None:
-    voxel_um3 = writer.pixel_size_um**3
+    flat = writer.attenuation_unit == OPTICAL_DEPTH  # of 2-D images
+    voxel = writer.pixel_size_um ** (2 if flat else 3)
     total = max(int(tally.voxels.sum()), 1)
     header = [
         "phase",
-        "voxels",
-        "volume (um^3)",
-        "share of sample volume (1)",
+        "pixels" if flat else "voxels",
+        "area (um^2)" if flat else "volume (um^3)",
+        f"share of sample {'area' if flat else 'volume'} (1)",
         f"mean edge step ({writer.attenuation_unit})",
         *(f"mean fraction of {phase} (1)" for phase in writer.phases),
     ]
@@ -163,5 +165,5 @@ def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ..
     for index, name in enumerate(names):
         count = int(tally.voxels[index])
         cells = [tally.amount[index] / count, *tally.fraction[index] / tally.amount[index]] if count else empty
-        rows.append([name, count, count * voxel_um3, count / total, *(float(cell) for cell in cells)])
+        rows.append([name, count, count * voxel, count / total, *(float(cell) for cell in cells)])
     writer.add_table("phases", header, rows)

@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from xanesmap.errors import DataError
 from xanesmap.phasemap.amendment import Amendment
 from xanesmap.phasemap.crops import crop_batches, map_rows, widened
+from xanesmap.phasemap.flat_morphology import segment_flat
 from xanesmap.phasemap.isotropic_core import Measurement
 from xanesmap.phasemap.layers import layer_named
 from xanesmap.phasemap.morphology_store import Segmentation, write_segmentation
@@ -27,6 +28,7 @@ from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.row_blocks import Rows, block_rows
 from xanesmap.phasemap.segment_config import SegmentConfig, make_segment_config
 from xanesmap.phasemap.table_scale import Scale
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -60,6 +62,8 @@ def segment_phases(result: PhaseMap | str | Path, *, progress: Progress = no_pro
 def segment(result: PhaseMap, config: SegmentConfig, *, progress: Progress = no_progress) -> PhaseMap:
     """Do the job that a configuration describes; see `segment_phases`."""
     core = _core_index(result, config)
+    if result.attenuation_unit == OPTICAL_DEPTH:
+        return segment_flat(result, config, core=core, progress=progress)
     with Amendment(result.path) as amendment:
         rows = block_rows(result.shape, multiple=amendment.slab_rows)
         volumes = _label_volumes(amendment, result, config, rows=rows)

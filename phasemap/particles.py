@@ -46,7 +46,7 @@ class ParticleList:
         Of every particle with its pores.
     cut
         `(particle,)` True where it reaches the first or last slice, or the end of the circle in (y, x) that every
-        projection saw.
+        projection saw; of a single slice, where it reaches its border.
     n_fragments
         Parts that were too small.
     fragment_voxels
@@ -213,7 +213,10 @@ def _reach_the_end(labels: Labels, count: int, *, is_first: bool, is_last: bool)
     y, x = np.ogrid[:n_y, :n_x]
     rim = np.hypot(y - (n_y - 1) / 2, x - (n_x - 1) / 2) > (min(n_y, n_x) - 1) / 2 - 0.5
     cut = np.zeros(count + 1, bool)
-    for part in (labels[: int(is_first)], labels[len(labels) - int(is_last) :], labels[:, rim]):
+    slices = (labels[: int(is_first)], labels[len(labels) - int(is_last) :], labels[:, rim])
+    border = (labels[:, 0], labels[:, -1], labels[:, :, 0], labels[:, :, -1])
+    # a single slice lies in its field as a whole
+    for part in border if is_first and is_last and len(labels) == 1 else slices:
         cut[np.unique(part)] = True
     cut[0] = False
     return cut

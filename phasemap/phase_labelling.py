@@ -166,6 +166,8 @@ def _blur(result: PhaseMap, config: SegmentConfig, volumes: LabelVolumes, partic
     """Blur in voxels, and where it is from."""
     if config.resolution_nm is not None:
         return blur_of_resolution(config.resolution_nm, pixel_size_um=result.pixel_size_um), "given"
+    if result.shape[0] == 1:
+        return UNKNOWN_BLUR_PX, "unknown"
     boxes = widened(particles.boxes[:_BLUR_PARTICLES], result.shape)
     found = [_particle_blur(result, volumes, number, box) for number, box in enumerate(boxes, start=1)]
     known = [blur for blur in found if blur is not None]

@@ -12,6 +12,7 @@ from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.row_blocks import Rows
 from xanesmap.phasemap.table_scale import Table, with_error
 from xanesmap.phasemap.voxel_noise import weighted_noise
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -35,15 +36,16 @@ def phase_table(result: PhaseMap, labels: Rows) -> Table:
     borders, of means those of the noise, eight neighbours counted as one value.
     """
     unit, um = result.attenuation_unit, result.pixel_size_um
-    size, measure = ("um^3", "volume") if unit != "1" else ("um^2", "area")
+    flat = unit == OPTICAL_DEPTH  # of 2-D images
+    size, measure = ("um^2", "area") if flat else ("um^3", "volume")
     header = [
-        *("phase", "voxels" if size == "um^3" else "pixels", *with_error(measure, size)),
+        *("phase", "pixels" if flat else "voxels", *with_error(measure, size)),
         *with_error(f"share of sample {measure}", "1"),
         *with_error("mean edge step", unit),
         *(title for phase in result.phases for title in with_error(f"mean fraction of {phase}", "1")),
     ]
-    counts, sums, squares, border = _sums(result, labels, flat=size == "um^2")
-    total, voxel = max(int(counts[1:].sum()), 1), um**3 if size == "um^3" else um**2
+    counts, sums, squares, border = _sums(result, labels, flat=flat)
+    total, voxel = max(int(counts[1:].sum()), 1), um**2 if flat else um**3
     rows: list[list[object]] = []
     for value, name in enumerate(result.label_names, start=1):
         n, off = int(counts[value]), _PLACE_PX * float(border[value])

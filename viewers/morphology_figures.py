@@ -18,6 +18,7 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.core_shell import Evenness
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.figure_file import save_figure
 from xanesmap.viewers.panels import (
@@ -68,10 +69,13 @@ def save_morphology_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 
     Raises
     ------
     DataError
-        The result is not segmented, or the folder cannot be written.
+        The result is not segmented or is of 2-D images, or the folder cannot be written.
     """
     if "segmentation" not in result.attributes:
         message = f"result '{result.path}' is not segmented; run xanesmap segment on it first"
+        raise DataError(message)
+    if result.attenuation_unit == OPTICAL_DEPTH:
+        message = f"result '{result.path}' is of 2-D images, which have no surfaces to draw; see its table of particles"
         raise DataError(message)
     written = []
     with mpl.rc_context(STYLE):

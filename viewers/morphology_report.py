@@ -7,6 +7,7 @@ from rich.table import Table
 
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 _MOST_ROWS = 30
 
@@ -15,6 +16,7 @@ _PARTICLES = (
     ("structure", "structure\n"),
     ("verdict", "verdict\n"),
     ("volume (", "volume\num^3"),
+    ("volume error", "\n+-"),
     ("equivalent diameter (", "diameter\num"),
     ("sphericity (", "sphericity\n"),
     ("mean fraction of", "mean\nfraction"),
@@ -37,9 +39,28 @@ _CORES = (
 )
 
 
+_FLAT_PARTICLES = (
+    ("index", "particle\n"),
+    ("area (", "area\num^2"),
+    ("area error", "\n+-"),
+    ("equivalent diameter (", "diameter\num"),
+    ("perimeter (", "perimeter\num"),
+    ("circularity (", "circularity\n"),
+    ("mean fraction of", "mean\nfraction"),
+    ("mean fraction error", "\n+-"),
+    ("share of area mixed", "mixed\nshare"),
+    ("cut by field", "cut by\nfield"),
+)
+
+
+def is_flat(result: PhaseMap) -> bool:
+    """Whether a result is of 2-D images, which have areas and no volumes."""
+    return result.attenuation_unit == OPTICAL_DEPTH
+
+
 def particles_report(result: PhaseMap) -> Table:
     """Lines of the particles of a segmented result, the largest first."""
-    return _selected(result, "particles", _PARTICLES)
+    return _selected(result, "particles", _FLAT_PARTICLES if is_flat(result) else _PARTICLES)
 
 
 def core_shell_lines(result: PhaseMap) -> Table:

@@ -33,6 +33,13 @@ def segment(
     null_draws: Annotated[
         int | None, typer.Option(help="Evenly shrunk cores drawn for each particle; 0 leaves them out.")
     ] = None,
+    error_draws: Annotated[
+        int | None, typer.Option(help="Draws of the noise for the errors of shell and front; 0 leaves them out.")
+    ] = None,
+    coupling: Annotated[
+        float | None, typer.Option(help="Log odds that a neighbour of the same label adds in the random field.")
+    ] = None,
+    largest_box_px: Annotated[int | None, typer.Option(help="Largest box of the sampling statistics, voxels.")] = None,
     axis: Annotated[
         list[str] | None, typer.Option(help="NAME=z,y,x: a direction, such as of the crystal; repeatable.")
     ] = None,
@@ -55,6 +62,9 @@ def segment(
         "neck": neck,
         "least_voxels": least_voxels,
         "null_draws": null_draws,
+        "error_draws": error_draws,
+        "coupling": coupling,
+        "largest_box_px": largest_box_px,
         "axes": {name: points[0] for name, points in named_points(axis, "--axis", count=1).items()} or None,
         "lines": named_points(line, "--line", count=2),
         "line_radius_um": line_radius_um,
@@ -73,7 +83,7 @@ def segment(
 
 
 def _report(result: PhaseMap) -> None:
-    from xanesmap.viewers.morphology_report import core_shell_lines, particles_report
+    from xanesmap.viewers.morphology_report import core_shell_lines, is_flat, particles_report
 
     facts = result.attributes["segmentation"]
     for warning in facts["warnings"]:
@@ -81,7 +91,8 @@ def _report(result: PhaseMap) -> None:
     wide = Console(width=max(Console().width, 120))
     if facts["particles"]:
         wide.print(particles_report(result), highlight=False)
-        wide.print(core_shell_lines(result), highlight=False)
+        if not is_flat(result):
+            wide.print(core_shell_lines(result), highlight=False)
     source = {"given": "as given", "surfaces": "from the particles' surfaces", "unknown": "assumed"}
     typer.echo(f"Resolution {facts['resolution_fwhm_nm']:.0f} nm (FWHM), {source[facts['blur_source']]}")
     typer.echo(f"Result: {result.path}, tables in {result.path / 'tables'}")

@@ -1,0 +1,119 @@
+import csv
+
+import numpy as np
+import pytest
+
+from xanesmap.errors import DataError
+from xanesmap.phasemap.amendment import read_table
+from xanesmap.phasemap.masking import sample_mask
+from xanesmap.phasemap.morphology import segment_phases
+from xanesmap.phasemap.store import ResultWriter
+from xanesmap.viewers.morphology_figures import save_morphology_figures
+
+PIXEL_UM, NOISE = 0.05, 0.05
+
+
+def write_image(path, amount, first, *, mask=None, seed=0):
+    """A finished result of optical depth, (y, x)."""
+    rng = np.random.default_rng(seed)
+    measured = amount + NOISE * rng.normal(size=amount.shape)
+    mask = sample_mask(measured[None], threshold=0.5, smoothing_px=1.0) if mask is None else mask[None]
+    noisy = first + NOISE * rng.normal(size=amount.shape)
+    fraction = np.where(mask, np.stack([noisy, 1 - noisy])[:, None], np.nan)
+    one = np.where(mask, 1.0, np.nan)
+    writer = ResultWriter(
+        path,
+        shape=mask.shape,
+        phases=("LiFePO4", "FePO4"),
+        energies_ev=[7100.0, 7150.0],
+        pixel_size_um=PIXEL_UM,
+        slab_rows=1,
+        keep_mu=False,
+        attributes={},
+        attenuation_unit="1",
+    )
+    maps = {
+        "fraction": fraction,
+        "fraction_sigma": NOISE * one * np.ones((2, 1, 1, 1)),
+        "amount": np.where(mask, measured[None], np.nan),
+        "amount_sigma": NOISE * one,
+        "residual": 0.01 * one,
+        "mask": mask,
+        "phase_labels": mask,
+    }
+    with writer:
+        kinds = {"mask": np.uint8, "phase_labels": np.uint8}
+        writer.write_slab(0, 1, **{name: values.astype(kinds.get(name, np.float32)) for name, values in maps.items()})
+        writer.finish()
+    return path
+
+
+def depth_of_ellipse(shape, centre, axes, turn):
+    y, x = (grid - c for grid, c in zip(np.indices(shape), centre, strict=True))
+    along, across = y * np.cos(turn) + x * np.sin(turn), x * np.cos(turn) - y * np.sin(turn)
+    radius = np.hypot(along / axes[0], across / axes[1])
+    slope = np.hypot(along / axes[0] ** 2, across / axes[1] ** 2) / np.maximum(radius, 1e-9)
+    return (1 - radius) / np.where(radius > 1e-9, slope, 1 / axes[1])
+
+
+def table(path, name="particles"):
+    return {key: np.array(values) for key, values in read_table(path, name).items()}
+
+
+def test_areas_perimeters_and_axes_of_ellipses_are_right_within_their_errors(tmp_path):
+    pulls = []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        axes = rng.uniform(14, 24), rng.uniform(8, 13)
+        depth = depth_of_ellipse((70, 71), 34.5 + rng.uniform(-1, 1, 2), axes, rng.uniform(0, np.pi))
+        path = write_image(tmp_path / f"{seed}.zarr", np.clip(depth + 0.5, 0, 1), np.ones(depth.shape), seed=seed)
+        segment_phases(path)
+        found = table(path)
+        a, b = axes
+        h = ((a - b) / (a + b)) ** 2
+        truth = {
+            "area": (np.pi * a * b * PIXEL_UM**2, "um^2"),
+            # Ramanujan (1914), good to 1e-5 here
+            "perimeter": (np.pi * (a + b) * (1 + 3 * h / (10 + np.sqrt(4 - 3 * h))) * PIXEL_UM, "um"),
+            "semi-axis a": (a * PIXEL_UM, "um"),
+            "semi-axis b": (b * PIXEL_UM, "um"),
+        }
+        for name, (value, unit) in truth.items():
+            measured, error = (float(found[f"{name}{end} ({unit})"][0]) for end in ("", " error"))
+            pulls.append((measured - value) / error)
+    assert 0.3 < np.sqrt(np.mean(np.square(pulls))) < 1.5
+
+
+def test_touching_particles_of_an_image_are_split_in_its_plane_and_their_pores_closed(tmp_path):
+    shape = (60, 90)
+    one, other = (depth_of_ellipse(shape, (30, x), (14, 14), 0) for x in (30, 57))
+    hole = depth_of_ellipse(shape, (30, 28), (3, 3), 0)
+    mask = ((one > 0) | (other > 0)) & (hole < 0)
+    path = write_image(tmp_path / "a.zarr", mask.astype(float), np.where(one > 0, 1.0, 0.0), mask=mask)
+    result = segment_phases(path, lines={"l": ((0, 1.5, 0.5), (0, 1.5, 4.0))}, boxes={"b": ((0, 1, 1), (0, 2, 2))})
+    found = table(path)
+    assert found["index"].tolist() == ["1", "2"]
+    assert found["neighbours"].tolist() == ["2", "1"]
+    assert found["cut by field (0 or 1)"].tolist() == ["0", "0"]
+    assert (result.pore_labels.values[0][hole > 0] > 0).all()
+    fraction = found["mean fraction of LiFePO4 (1)"].astype(float)
+    assert sorted(np.round(fraction, 1).tolist()) == [0.0, 1.0]
+    facts = result.attributes["segmentation"]
+    assert any("overlap along the beam" in text for text in facts["warnings"])
+    for file in (path / "tables").glob("*.csv"):
+        with file.open(newline="") as lines:
+            assert not [title for title in next(csv.reader(lines)) if "um^3" in title or "volume" in title]
+    assert len(read_table(path, "lines")["line"]) > 0
+    with pytest.raises(DataError, match="no surfaces to draw"):
+        save_morphology_figures(result, tmp_path)
+
+
+@pytest.mark.parametrize("pixels", [0, 1])
+def test_no_sample_and_one_pixel_are_said_in_words(tmp_path, pixels):
+    mask = np.zeros((20, 21), bool)
+    mask[5, 5] = pixels == 1
+    result = segment_phases(write_image(tmp_path / "a.zarr", mask.astype(float), mask * 1.0, mask=mask))
+    warnings = " ".join(result.attributes["segmentation"]["warnings"])
+    assert ("mask is empty" in warnings) == (pixels == 0)
+    assert ("no particles" in warnings) is True
+    assert read_table(result.path, "particles")["index"] == []
