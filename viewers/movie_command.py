@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xanesmap.phasemap.result import PhaseMap
 
 KINDS = ("rotate", "slice", "series")
-_PRINT_MM = 140.0  # width at which the texts of a frame have their size in points
+_PRINT_MM = 110.0  # width at which the texts of a frame have their size in points
 
 
 def movie(
@@ -114,6 +114,7 @@ def _turning(
 ) -> Iterator[Iterator[NDArray[Any]]]:
     """Frames of a turn, drawn while the block runs."""
     from xanesmap.viewers.napari_plugin.core_shell_view import CoreShellView
+    from xanesmap.viewers.napari_plugin.view_pages import page_of
     from xanesmap.viewers.picture_command import spread_drawing
     from xanesmap.viewers.screen import any_screen
     from xanesmap.viewers.view_directions import find_direction
@@ -124,12 +125,12 @@ def _turning(
     drawing = spread_drawing(CoreShellView(result), choices, looks["apart_um"])
     camera = options.camera_of(looks["view"], drawing.directions)
     about = find_direction(looks["axis"], drawing.directions)
+    dpi = size[1] / (_PRINT_MM / 25.4)
+    page = page_of(result, drawing, choices.style, size=size, dpi=dpi, background=background, caption=caption)
+    page.check()
     with any_screen():
-        from xanesmap.viewers.napari_plugin.view_pages import page_of
         from xanesmap.viewers.napari_plugin.view_pictures import Turn, turning_frames
 
-        dpi = size[1] / (_PRINT_MM / 25.4)
-        page = page_of(result, drawing, choices.style, size=size, dpi=dpi, background=background, caption=caption)
         with closing(turning_frames(result, drawing, page, Turn(camera=camera, axis=about, count=count))) as frames:
             yield frames
 

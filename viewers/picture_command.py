@@ -45,6 +45,7 @@ def picture(
     """Draw particles in 3-D, cut open, with scale bar and colours, as a picture for print; needs no screen."""
     from xanesmap.phasemap.result import open_result
     from xanesmap.viewers.napari_plugin.core_shell_view import CoreShellView
+    from xanesmap.viewers.napari_plugin.view_pages import page_of
     from xanesmap.viewers.picture_file import check_picture_path, write_picture
     from xanesmap.viewers.screen import any_screen
     from xanesmap.viewers.view_page import printed_size
@@ -68,19 +69,22 @@ def picture(
         whole_core=whole_core,
     )
     drawing = spread_drawing(drawer, choices, apart_um)
-    page = {
-        "size": printed_size(width_mm, dpi, aspect=aspect),
-        "dpi": dpi,
-        "background": options.background_of(background),
-        "caption": caption,
-        "scale_bar": scale_bar,
-    }
+    page = page_of(
+        opened,
+        drawing,
+        choices.style,
+        size=printed_size(width_mm, dpi, aspect=aspect),
+        dpi=dpi,
+        background=options.background_of(background),
+        caption=caption,
+        scale_bar=scale_bar,
+    )
     camera = options.camera_of(view, drawing.directions, behind=behind)
+    page.check()
     with any_screen():
-        from xanesmap.viewers.napari_plugin.view_pages import page_of
         from xanesmap.viewers.napari_plugin.view_pictures import draw_picture
 
-        drawn = draw_picture(opened, drawing, page_of(opened, drawing, choices.style, **page), camera)
+        drawn = draw_picture(opened, drawing, page, camera)
     write_picture(out, drawn, dpi=dpi, overwrite=overwrite)
     typer.echo(f"{out}: {drawn.shape[1]} x {drawn.shape[0]} pixels, {width_mm:g} mm at {dpi:g} dpi")
 

@@ -56,25 +56,22 @@ class Page:
 
     @property
     def view_size(self) -> tuple[int, int]:
-        """(height, width) in pixels of what is left for the view.
-
-        Raises
-        ------
-        DataError
-            Nothing is left.
-        """
+        """(height, width) in pixels of what is left for the view."""
         below = (_STRIP_MM if self.scale_bar or self.legend else 0) + (_CAPTION_MM if self.caption else 0)
         beside = _BAR_MM if self.colours is not None else 0
         height, width = (
             side - round(mm * self.dpi / _MM_PER_INCH) for side, mm in zip(self.size, (below, beside), strict=True)
         )
-        if min(height, width) < _SMALLEST_VIEW_PX or max(self.size) > LARGEST_FRAME:
+        return height, width
+
+    def check(self) -> None:
+        """Raise `DataError` where nothing is left for the view, or the page is larger than can be drawn."""
+        if min(self.view_size) < _SMALLEST_VIEW_PX or max(self.size) > LARGEST_FRAME:
             message = (
                 f"a picture of {self.size[1]} x {self.size[0]} pixels at {self.dpi:g} dpi cannot be drawn; give a "
                 f"width and resolution that leave room beside its texts, and at most {LARGEST_FRAME} pixels."
             )
             raise DataError(message)
-        return height, width
 
 
 def printed_size(width_mm: float, dpi: float, *, aspect: float) -> tuple[int, int]:
@@ -107,7 +104,9 @@ def surroundings(page: Page, um_per_pixel: float) -> NDArray[np.uint8]:
     figure = Figure(figsize=(width / page.dpi, height / page.dpi), dpi=page.dpi, facecolor=(0, 0, 0, 0))
     canvas: Any = FigureCanvasAgg(figure)  # Matplotlib's canvas has no types
     ink = "white" if page.background == "black" else "black"
-    ink_style = dict.fromkeys(("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink)
+    ink_style: dict[Any, Any] = dict.fromkeys(
+        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), ink
+    )
     with mpl.rc_context({**STYLE, **ink_style}):
         _write(figure, page, um_per_pixel, ink)
         canvas.draw()
@@ -191,7 +190,8 @@ def opacity_from(on_black: NDArray[np.uint8], on_white: NDArray[np.uint8]) -> ND
     black, white = on_black[..., :3].astype(np.float32), on_white[..., :3].astype(np.float32)
     opacity = np.clip(1 - (white - black).mean(axis=-1) / 255, 0, 1)
     colour = np.clip(black / np.maximum(opacity, 1e-3)[..., np.newaxis], 0, 255)
-    return np.rint(np.concatenate([colour, 255 * opacity[..., np.newaxis]], axis=-1)).astype(np.uint8)
+    whole = np.concatenate([colour, 255 * opacity[..., np.newaxis]], axis=-1)
+    return np.asarray(np.rint(whole), dtype=np.uint8)
 
 
 def averaged(picture: NDArray[np.uint8], finer: int) -> NDArray[np.uint8]:

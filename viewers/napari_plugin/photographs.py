@@ -92,4 +92,5 @@ def _shot(viewer: napari.Viewer, size: tuple[int, int], colour: str, zoom: float
 def present_zoom(viewer: napari.Viewer, size: tuple[int, int]) -> float:
     """Pixels per um of a picture (height, width) that shows all of what the canvas shows."""
     height, width = viewer.canvas.size
-    return float(viewer.scene.camera.zoom) * min(size[0] / height, size[1] / width)
+    shown: float = viewer.scene.camera.zoom * min(size[0] / height, size[1] / width)
+    return shown
