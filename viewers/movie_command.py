@@ -13,7 +13,6 @@ from rich.console import Console
 from xanesmap.viewers import view_options as options
 from xanesmap.viewers.frame_plan import frame_count, frame_size
 from xanesmap.viewers.progress_bar import progress_bars
-from xanesmap.viewers.view_directions import ISOMETRIC
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,7 +43,9 @@ def movie(
             "'fraction LiFePO4', 'sigma LiFePO4', amount, residual."
         ),
     ] = None,
-    view: Annotated[str, typer.Option(help="Where a turn begins: iso, or a direction towards the eye.")] = ISOMETRIC,
+    view: Annotated[
+        str, typer.Option(help="Where a turn begins: iso, or a direction towards the eye.")
+    ] = options.ISOMETRIC,
     particle: options.Particle = options.BIGGEST,
     cut: options.Cut = "octant",
     along: options.Along = "z",

@@ -10,7 +10,6 @@ import typer
 
 from xanesmap.errors import DataError
 from xanesmap.viewers import view_options as options
-from xanesmap.viewers.view_directions import ISOMETRIC
 
 if TYPE_CHECKING:
     from xanesmap.viewers.napari_plugin.core_shell_view import Choices, CoreShellView, Drawing
@@ -24,7 +23,7 @@ def picture(
     layer: Annotated[str, typer.Option(help="phases, fraction, glass, voxels, thickness or curvature.")] = "phases",
     view: Annotated[
         str, typer.Option(help="iso, or the direction towards the eye: a, b, c, z, y, x, long, middle, short or z,y,x.")
-    ] = ISOMETRIC,
+    ] = options.ISOMETRIC,
     behind: Annotated[bool, typer.Option("--behind", help="Look from the other side.")] = False,
     particle: options.Particle = options.BIGGEST,
     cut: options.Cut = "octant",

@@ -19,7 +19,6 @@ Direction = tuple[float, float, float]
 VOLUME_AXES: Mapping[str, Direction] = {"z": (1.0, 0.0, 0.0), "y": (0.0, 1.0, 0.0), "x": (0.0, 0.0, 1.0)}
 PRINCIPAL = ("long", "middle", "short")
 """Names of the principal axes of a particle, from the longest."""
-ISOMETRIC = "iso"
 
 _PARALLEL = 0.99  # cosine above which z cannot point downwards on the screen
 _MOST_POINTS = 200_000  # more tell the axes of a body no better

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from xanesmap.errors import DataError
-from xanesmap.viewers.view_directions import ISOMETRIC, Camera, Direction, camera_facing, find_direction, isometric
-from xanesmap.viewers.view_page import BACKGROUNDS, Background
 
 if TYPE_CHECKING:
     from xanesmap.phasemap.result import PhaseMap
     from xanesmap.viewers.napari_plugin.core_shell_view import Choices
+    from xanesmap.viewers.view_directions import Camera, Direction
+    from xanesmap.viewers.view_page import Background
+
+ISOMETRIC = "iso"
+"""Word for the view from between the axes."""
 
 BIGGEST = "core"
 """Word for the largest particle with core and shell."""
@@ -101,6 +104,8 @@ def camera_of(view: str, directions: dict[str, Direction], *, behind: bool = Fal
     DataError
         They stand for none.
     """
+    from xanesmap.viewers.view_directions import camera_facing, find_direction, isometric
+
     if view == ISOMETRIC:
         return isometric()
     return camera_facing(find_direction(view, directions), from_behind=behind)
@@ -114,6 +119,8 @@ def background_of(word: str, *, movie: bool = False) -> Background:
     DataError
         It stands for none, or for one that a movie cannot have.
     """
+    from xanesmap.viewers.view_page import BACKGROUNDS
+
     words = tuple(one for one in BACKGROUNDS if not (movie and one == "transparent"))
     one_of("--background", word, words)
     return next(one for one in words if one == word)
