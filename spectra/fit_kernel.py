@@ -88,26 +88,35 @@ def _sum_squares(spectra, coefficients, model, sums, first, last):
     """Sum the squared residuals themselves: y'y - b'A'y has no digits left in float32 when the fit is good."""
     sums[:] = 0
     plain, weighted, squares, residual_a, residual_b = sums[0], sums[1], sums[2], sums[3], sums[4]
-    paired = len(spectra) - len(spectra) % 2
+    weights, paired = model.weights, len(spectra) - len(spectra) % 2
+    equal = weights.min() == weights.max()
     # Two energies at a time: fewer passes over the sums.
     for energy in range(0, paired, 2):
         _subtract_columns(spectra, coefficients, model.design, energy, residual_a, first, last)
         _subtract_columns(spectra, coefficients, model.design, energy + 1, residual_b, first, last)
-        weight_a, weight_b = model.weights[energy], model.weights[energy + 1]
+        if not equal:
+            _add_weighted_squares(weights[energy], weights[energy + 1], residual_a, residual_b, weighted, last - first)
         data_a, data_b = spectra[energy][first:last], spectra[energy + 1][first:last]
         for v in range(last - first):
-            square_a, square_b = residual_a[v] * residual_a[v], residual_b[v] * residual_b[v]
-            plain[v] += square_a + square_b
-            weighted[v] += weight_a * square_a + weight_b * square_b
+            plain[v] += residual_a[v] * residual_a[v] + residual_b[v] * residual_b[v]
             squares[v] += data_a[v] * data_a[v] + data_b[v] * data_b[v]
     for energy in range(paired, len(spectra)):
         _subtract_columns(spectra, coefficients, model.design, energy, residual_a, first, last)
-        data, weight = spectra[energy][first:last], model.weights[energy]
+        data, weight = spectra[energy][first:last], weights[energy]
         for v in range(last - first):
             square = residual_a[v] * residual_a[v]
             plain[v] += square
             weighted[v] += weight * square
             squares[v] += data[v] * data[v]
+    if equal:
+        weighted[:] = plain
+        weighted *= weights[0]
+
+
+@_compiled
+def _add_weighted_squares(weight_a, weight_b, residual_a, residual_b, out, count):
+    for v in range(count):
+        out[v] += weight_a * residual_a[v] * residual_a[v] + weight_b * residual_b[v] * residual_b[v]
 
 
 @_compiled
@@ -202,40 +211,52 @@ def _spread(values, row, first, last):
 @_compiled
 def _constrain(model, coefficients, plain, first, last):
     """Move coefficients to the non-negative solution, and add what that costs to the squared residuals."""
-    n_phases = len(model.curvature)
-    index, count = _find_negative(coefficients, n_phases, first, last)
-    if count == 0:
-        return
-    work = np.empty((3 * n_phases + 3, count), coefficients.dtype)
+    n_phases, n_voxels = len(model.curvature), last - first
+    lowest = np.zeros(n_voxels, coefficients.dtype)
     for phase in range(n_phases):
-        _gather(coefficients[phase][first:last], index, work[phase])
+        _lower(lowest, coefficients[phase][first:last])
+    index = _find_negative(lowest)
+    if len(index) == 0:
+        return
+    # Gathering costs more than solving: where many voxels are negative all are solved, and the others left as they are.
+    every = 3 * len(index) > n_voxels
+    work = np.empty((3 * n_phases + 3, n_voxels if every else len(index)), coefficients.dtype)
+    for phase in range(n_phases):
+        _take(coefficients[phase][first:last], index, every, work[phase])
     _choose_active_set(model, work, n_phases)
+    if every:
+        for phase in range(n_phases):
+            _clear_where_zero(lowest, work[n_phases + phase])
     cost = work[2 * n_phases]
     cost[:] = 0
     for phase in range(n_phases):
         slope, change = work[phase], work[n_phases + phase]  # the free amounts are no longer needed
         _combine(model.curvature[phase], work[n_phases:], slope)
-        for i in range(count):
+        for i in range(len(cost)):
             cost[i] += change[i] * slope[i]
-    _scatter_add(cost, index, plain)
+    _add_back(cost, index, every, plain[:n_voxels])
     for column in range(n_phases, len(coefficients)):
         _combine(model.follow[column - n_phases], work[n_phases:], cost)
-        _scatter_add(cost, index, coefficients[column][first:last])
+        _add_back(cost, index, every, coefficients[column][first:last])
     for phase in range(n_phases):
-        _scatter_add(work[n_phases + phase], index, coefficients[phase][first:last])
+        _add_back(work[n_phases + phase], index, every, coefficients[phase][first:last])
         _raise_to_zero(coefficients[phase][first:last])
 
 
 @_compiled
-def _find_negative(coefficients, n_phases, first, last):
-    index, count = np.empty(last - first, np.int64), 0
-    lowest = np.zeros(last - first, coefficients.dtype)
-    for phase in range(n_phases):
-        _lower(lowest, coefficients[phase][first:last])
-    for v in range(last - first):
+def _find_negative(lowest):
+    index, count = np.empty(len(lowest), np.int64), 0
+    for v in range(len(lowest)):
         index[count] = v
         count += lowest[v] < 0
-    return index, count
+    return index[:count]
+
+
+@_compiled
+def _clear_where_zero(lowest, change):
+    zero = change.dtype.type(0)
+    for v in range(len(change)):
+        change[v] = change[v] if lowest[v] < zero else zero
 
 
 @_compiled
@@ -339,12 +360,19 @@ def _raise_to_zero(values):
 
 
 @_compiled
-def _gather(values, index, out):
+def _take(values, index, every, out):
+    if every:
+        out[:] = values
+        return
     for i in range(len(out)):
         out[i] = values[index[i]]
 
 
 @_compiled
-def _scatter_add(values, index, out):
+def _add_back(values, index, every, out):
+    if every:
+        for i in range(len(values)):
+            out[i] += values[i]
+        return
     for i in range(len(values)):
         out[index[i]] += values[i]

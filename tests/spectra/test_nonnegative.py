@@ -131,3 +131,24 @@ def test_more_than_five_phases_keep_background_residual_and_type():
     single = fit_combination(spectra.astype(np.float32), model, constraint="non-negative")
     assert single.amounts.dtype == np.float32
     np.testing.assert_allclose(single.amounts, fit.amounts, atol=2e-2)
+
+
+@pytest.mark.parametrize("n_phases", [2, 3, 4])
+@pytest.mark.parametrize("share", [0.02, 0.9], ids=["few negative", "most negative"])
+def test_voxels_are_solved_alike_whether_few_or_most_are_negative_and_missing_ones_stay_missing(n_phases, share):
+    rng = np.random.default_rng(n_phases)
+    references = random_references(rng, n_phases=n_phases, n_energies=20)
+    amounts = rng.uniform(0.5, 1, (n_phases, 3000))
+    spectra = references.T @ amounts
+    noisy = rng.random(3000) < share
+    spectra[:, noisy] = rng.standard_normal((20, np.count_nonzero(noisy)))
+    spectra[3, ::100] = np.nan
+    model = make_model(references, np.empty((0, 20)))
+    fit = fit_combination(spectra, model, constraint="non-negative", variance=np.ones(20))
+    assert np.isnan(fit.amounts[:, ::100]).all()
+    present = np.isfinite(spectra).all(axis=0)
+    expected = np.transpose([nnls(references.T, spectrum)[0] for spectrum in spectra[:, present].T])
+    np.testing.assert_allclose(fit.amounts[:, present], expected, rtol=0, atol=1e-8 * max(1, expected.max()))
+    left = spectra[:, present] - references.T @ expected
+    squares = (spectra[:, present] ** 2).sum(axis=0)
+    np.testing.assert_allclose(fit.r_factor[present], (left**2).sum(axis=0) / squares, atol=1e-10)
