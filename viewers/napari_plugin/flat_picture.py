@@ -80,11 +80,11 @@ class FlatPicture:
 
     def _add(self, image: NDArray[Any], unit: str) -> Layer:
         """A new layer, alone in view."""
-        self._before = _Before.of(self._viewer)
+        self._before = self._before or _Before.of(self._viewer)  # the user may have removed the picture by hand
         for other in self._before.shown:
             other.visible = False
         self._viewer.dims.ndisplay = 2
-        self._viewer.scene.overlays.axes.visible = False  # they name the axes of volumes
+        self._viewer.canvas.overlays.axes.visible = False  # they name the axes of volumes
         options = {"units": (unit, unit), "interpolation2d": "nearest"}
         self._layer = self._viewer.add_image(image, name=self._name, **options)
         return self._layer
@@ -129,7 +129,7 @@ class _Before:
         camera = viewer.scene.camera
         return cls(
             shown=tuple(layer for layer in viewer.layers if layer.visible),
-            axes=viewer.scene.overlays.axes.visible,
+            axes=viewer.canvas.overlays.axes.visible,
             ndisplay=viewer.dims.ndisplay,
             camera={name: getattr(camera, name) for name in ("center", "zoom", "angles")},
         )
@@ -139,6 +139,6 @@ class _Before:
             if layer in viewer.layers:
                 layer.visible = True
         viewer.dims.ndisplay = self.ndisplay
-        viewer.scene.overlays.axes.visible = self.axes
+        viewer.canvas.overlays.axes.visible = self.axes
         for name, value in self.camera.items():
             setattr(viewer.scene.camera, name, value)

@@ -73,6 +73,7 @@ def state_steps(series: Series) -> AxisSteps:
     """Steps of the charge state in capacity, else in hours, else by number."""
     for quantity, unit in (("capacity", series.capacity_unit), ("time_h", "h")):
         values = series.along(quantity)
-        if np.isfinite(values).any():
-            return AxisSteps(name=STATE, values=values, unit=unit)
+        known = values[np.isfinite(values)]
+        if known.size:
+            return AxisSteps(name=STATE, values=values, unit=unit, digits=0 if (known % 1 == 0).all() else 1)
     return AxisSteps(name=STATE, values=np.full(len(series.states), np.nan), unit="")

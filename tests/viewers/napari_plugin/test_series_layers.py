@@ -55,10 +55,10 @@ def test_states_of_other_energies_have_no_common_attenuation(series):
 
 
 def test_sliders_tell_capacity_and_energy(series, layers):
-    assert state_steps(series).text(1) == "75.00 mAh/g"
+    assert state_steps(series).text(1) == "75 mAh/g"
     steps = {step.name: step for step in series_steps(series, layers["mu"])}
     assert steps["energy"].text(0) == "7092.00 eV"
-    assert steps[STATE].place(2) == "150.00 mAh/g (3 of 3)"
+    assert steps[STATE].place(2) == "150 mAh/g (3 of 3)"
 
 
 def test_states_of_which_nothing_is_known_are_told_by_number(series):

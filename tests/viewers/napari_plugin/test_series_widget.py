@@ -47,9 +47,9 @@ def test_energies_keep_their_slider_beside_the_states(widget, viewer):
     layer(viewer, "attenuation").visible = True
     viewer.dims.set_current_step(0, 5)
     viewer.dims.set_current_step(1, 1)
-    assert viewer.canvas.overlays["xanesmap_steps"].text == "75.00 mAh/g (2 of 3)"
+    assert viewer.canvas.overlays["xanesmap_steps"].text == "75 mAh/g (2 of 3)"
     assert viewer.dims.axis_labels[0].startswith("7133.50 eV")
-    assert viewer.dims.axis_labels[1].startswith("75.00 mAh/g")
+    assert viewer.dims.axis_labels[1].startswith("75 mAh/g")
 
 
 def test_a_state_is_opened_by_itself(widget, viewer, mouse, series_file):
