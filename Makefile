@@ -57,6 +57,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/main_job.py
 	$(BIN)/python benchmarks/alignment_accuracy.py
 	$(BIN)/python benchmarks/fit_speed.py
+	$(BIN)/python benchmarks/morphology.py
 
 wheel: $(STAMP)
 	bash .ci/try-wheel

@@ -197,6 +197,11 @@ class Mesh:
         found: FloatArray = neighbour_smoothed(columns, self.starts, self.neighbours, float(passes))
         return found.reshape(values.shape)
 
+    def short_waves(self, values: FloatArray, *, passes: float) -> FloatArray:
+        """`(vertex, ...)` what smoothing twice, the second time what the first took off, takes off in the end."""
+        once = self.smoothed(values, passes=passes)
+        return values - 2 * once + self.smoothed(once, passes=passes)
+
 
 def mesh_of(surface: Surface) -> Mesh:
     """Mesh of a surface that is not empty."""
@@ -208,29 +213,36 @@ def mesh_of(surface: Surface) -> Mesh:
     return Mesh(edges=edges, starts=starts, neighbours=both[order, 1])
 
 
-def roughness(surface: Surface, *, cutoff_px: float, mesh: Mesh | None = None) -> float:
-    """Root mean square distance of a surface from itself smoothed, voxels.
+def roughness(surface: Surface, *, cutoff_px: float) -> float:
+    """Root mean square distance of a surface from itself smoothed, voxels; see `waves_of`."""
+    if surface.is_empty:
+        return float("nan")
+    return rms_over(surface, waves_of(surface, mesh_of(surface), cutoff_px=cutoff_px))
+
+
+def rms_over(surface: Surface, values: FloatArray) -> float:
+    """Root mean square of values at the vertices, `(vertex,)`, weighted by area."""
+    return float(np.sqrt(np.average(values**2, weights=vertex_areas(surface))))
+
+
+def waves_of(surface: Surface, mesh: Mesh, *, cutoff_px: float) -> FloatArray:
+    """`(vertex,)` distance of a surface that is not empty from itself smoothed, along its normals, voxels.
 
     Parameters
     ----------
     surface
         Surface.
-    cutoff_px
-        Standard deviation, along the surface, of the smoothing that separates roughness from form, voxels.
     mesh
-        Its mesh, where that is known already.
+        Its mesh.
+    cutoff_px
+        Standard deviation, along the surface, of the smoothing that separates waves from form, voxels.
 
     Notes
     -----
     Vertices diffuse over the mesh, and what that took off is smoothed too and added (twicing), so that the form, which
     diffusion alone would shrink, stays.
     """
-    if surface.is_empty:
-        return float("nan")
-    mesh = mesh or mesh_of(surface)
-    passes = mesh.smoothing_passes(surface.vertices, cutoff_px=cutoff_px)
-    once = mesh.smoothed(surface.vertices, passes=passes)
-    form = 2 * once - mesh.smoothed(once, passes=passes)
+    short = mesh.short_waves(surface.vertices, passes=mesh.smoothing_passes(surface.vertices, cutoff_px=cutoff_px))
     # along the normal of the form: on a rough surface its own normals point sideways
-    away = np.einsum("ij,ij->i", surface.vertices - form, with_vertices(surface, form).normals)
-    return float(np.sqrt(np.average(away**2, weights=vertex_areas(surface))))
+    away: FloatArray = np.einsum("ij,ij->i", short, with_vertices(surface, surface.vertices - short).normals)
+    return away

@@ -19,7 +19,7 @@ from xanesmap.phasemap.core_shell import (
     summarise_thickness,
     uncovered,
 )
-from xanesmap.phasemap.curvature import Mesh, curvature_at, mesh_of, roughness
+from xanesmap.phasemap.curvature import Mesh, curvature_at, mesh_of, rms_over, roughness, waves_of
 from xanesmap.phasemap.denoising import denoising_of
 from xanesmap.phasemap.derivative_kernel import derivatives_at
 from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION
@@ -57,14 +57,14 @@ class FrontShape:
     """Fractional anisotropy of the Minkowski tensor of the normals."""
 
 
-def front_shape(front: Front, *, mesh: Mesh | None = None) -> FrontShape:
-    """Form of a front that is not empty; `mesh` where it is known already."""
-    weight = vertex_areas(front.surface)
+def front_shape(front: Front, *, waves: FloatArray | None = None) -> FrontShape:
+    """Form of a front that is not empty; `waves` its distances from itself smoothed, if known."""
+    weight, cutoff = vertex_areas(front.surface), ROUGHNESS_CUTOFF_PX
     return FrontShape(
         area=front.surface.area,
         mean_curvature=_mean_of_known(front.curvature.mean, weight),
         gaussian_curvature=_mean_of_known(front.curvature.gaussian, weight),
-        roughness=roughness(front.surface, cutoff_px=ROUGHNESS_CUTOFF_PX, mesh=mesh),
+        roughness=roughness(front.surface, cutoff_px=cutoff) if waves is None else rms_over(front.surface, waves),
         normal_anisotropy=normal_tensor(front.surface).anisotropy,
     )
 
@@ -170,6 +170,10 @@ class _Movable:
     slope: FloatArray
     """(vertex,) of the front: how steeply the denoised fraction rises there, 1/voxel."""
     mesh: Mesh
+    passes: float
+    """Of the smoothing along the mesh that separates roughness from form."""
+    waves: FloatArray
+    """(vertex,) of the front: distance from itself smoothed."""
 
     def numbers(self, left: FloatArray, *, directions: FloatArray) -> dict[str, float]:
         """Numbers of the front with noise `left` (z, y, x) in the denoised fraction."""
@@ -178,13 +182,15 @@ class _Movable:
         moved = with_vertices(surface, surface.vertices + outward[:, None] * surface.normals)
         front = Front(surface=moved, curvature=curvature_at(surface, core), depth=self.front.depth - outward)
         thickness = uncovered(self.body, core, np.maximum(self.thickness - outward[self.nearest], 0))
-        return _numbers(self.body, front, core, thickness, directions=directions, mesh=self.mesh)
+        waves = self.waves + self.mesh.short_waves(outward, passes=self.passes)
+        return _numbers(self.body, front, core, thickness, directions=directions, waves=waves)
 
 
 def _movable(body: Body, front: Front, core: FloatArray, measurement: Measurement) -> _Movable:
     known = np.where(np.isfinite(core), core, np.nanmean(core)).astype(np.float32)
     edge = np.sqrt(measurement.blur_px**2 + VOXEL_DEVIATION**2 + measurement.smoothing_px**2)
     slope = np.linalg.norm(derivatives_at(known, front.surface.vertices)[:3], axis=0)
+    mesh = mesh_of(front.surface)
     places = body.surface.vertices
     length, nearest = nearest_vertices(places, front.surface)
     return _Movable(
@@ -194,7 +200,9 @@ def _movable(body: Body, front: Front, core: FloatArray, measurement: Measuremen
         thickness=np.abs(facing_distance(places, front.surface, length, nearest)),
         nearest=nearest,
         slope=np.maximum(slope, _FLATTEST / (edge * np.sqrt(2 * np.pi))),
-        mesh=mesh_of(front.surface),
+        mesh=mesh,
+        passes=mesh.smoothing_passes(front.surface.vertices, cutoff_px=ROUGHNESS_CUTOFF_PX),
+        waves=waves_of(front.surface, mesh, cutoff_px=ROUGHNESS_CUTOFF_PX),
     )
 
 
@@ -210,11 +218,11 @@ def _numbers(
     thickness: FloatArray,
     *,
     directions: FloatArray,
-    mesh: Mesh | None = None,
+    waves: FloatArray | None = None,
 ) -> dict[str, float]:
     summary = asdict(summarise_thickness(body, thickness, directions=directions))
     along = {f"along_{i}": value for i, value in enumerate(summary.pop("along"))}
-    shape = front_shape(front, mesh=mesh)
+    shape = front_shape(front, waves=waves)
     enclosure = shape.area / (shape.area + exposed_area(body, core))
     offset = dict(zip(("offset_z", "offset_y", "offset_x"), core_offset(body, core).tolist(), strict=True))
     share = float(np.count_nonzero(body.inside & (core > 0.5)) / np.count_nonzero(body.inside))

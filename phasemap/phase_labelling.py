@@ -28,7 +28,7 @@ FloatArray = NDArray[np.floating[Any]]
 
 _DEFAULT_THRESHOLD = 0.7  # Yu et al., Nat. Commun. 9, 921 (2018), doi:10.1038/s41467-018-03401-x
 _BLUR_PARTICLES = 8  # the largest ones, from which blur is taken
-_BLUR_VOXELS, _OUTER_PX = 20_000, 6
+_BLUR_VOXELS, _OUTER_PX = 10_000, 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
