@@ -75,9 +75,14 @@ class ProbeLayers:
                 self._outlines.data = []
 
     def mark(self, shown: Sequence[Listed]) -> None:
-        """Mark where spectra were probed, in their colours."""
-        phase = layer_of_kind(self.viewer, PHASE)
-        if phase is None:
+        """Mark where spectra were probed, in their colours; in 2-D only.
+
+        In 3-D a mark would have the whole scene drawn again, which takes seconds without a graphics card.
+        """
+        phase, in_2d = layer_of_kind(self.viewer, PHASE), self.viewer.dims.ndisplay == 2
+        if self._marks is not None and self._marks in self.viewer.layers:
+            self._marks.visible = in_2d
+        if phase is None or not in_2d or not (shown or self._marks):
             return
         if self._marks is None or self._marks not in self.viewer.layers:
             active = self.viewer.layers.selection.active

@@ -25,6 +25,8 @@ def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
         The same, opened again.
     """
     before = {layer.metadata[KIND]: layer for layer in viewer.layers if layer.metadata.get(RESULT) is old}
+    camera, point = viewer.scene.camera, viewer.dims.point
+    view = camera.center, camera.zoom
     active = viewer.layers.selection.active
     selected = None if active is None else active.metadata.get(KIND)
     for data, options, kind in layer_tuples(new):
@@ -43,6 +45,8 @@ def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
             active = layer
     for layer in before.values():  # of an earlier segmentation
         viewer.layers.remove(layer)
+    viewer.dims.point = point
+    camera.center, camera.zoom = view
     activate(viewer, active if active in viewer.layers else None)
 
 

@@ -21,6 +21,7 @@ NO_SPECTRA = "No attenuation was kept in this result, so there are no spectra.\n
 NOTHING_YET = "Click a voxel of the sample."
 
 _LABEL_PT, _TICK_PT = 9, 8
+_MARGINS_PT = {"left": 58.0, "right": 6.0, "bottom": 32.0, "top": 6.0}
 _LEGEND_LETTERS = 38
 
 
@@ -50,19 +51,46 @@ def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: Figur
     Axes or None
         The upper panel, over the photon energy in eV; None where there is no spectrum to draw, which the figure says.
     """
-    figure.clear()
     drawn = [one for one in shown if one.spectrum.measured is not None]
     if not drawn:
+        figure.clear()
         figure.text(0.5, 0.5, NO_SPECTRA if shown else NOTHING_YET, ha="center", va="center", color=theme.text)
         paint(figure, theme)
         return None
-    panels: tuple[Axes, Axes] = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-    upper, lower = panels
+    upper, lower = _panels(figure)
     for one in drawn:
         _curves(upper, lower, one, theme)
     _dress(upper, lower, drawn[0].spectrum, theme)
+    fit_margins(figure)
     paint(figure, theme)
     return upper
+
+
+def _panels(figure: Figure) -> tuple[Axes, Axes]:
+    """Two empty panels; those of the time before are used again, as making them takes as long as drawing them."""
+    if len(figure.axes) == 2:
+        for axes in figure.axes:
+            for artist in (*axes.lines, *axes.texts):
+                artist.remove()
+            axes.set_prop_cycle(None)
+            axes.relim()
+            axes.autoscale(enable=True)
+        return figure.axes[0], figure.axes[1]
+    figure.clear()
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    return upper, lower
+
+
+def fit_margins(figure: Figure) -> None:
+    """Leave the texts around the panels the room they need, whatever the size of the figure.
+
+    A layout that measures the texts would do the same, and take as long as drawing them.
+    """
+    width, height = (72 * max(inches, 1.0) for inches in figure.get_size_inches())
+    left, right, bottom, top = _MARGINS_PT.values()
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height, hspace=0.06
+    )
 
 
 def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum, theme: FigureTheme) -> None:

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
-from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, nearest_energy
+from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, fit_margins, nearest_energy
 
 _LEFT = 1
 
@@ -34,11 +34,12 @@ class SpectrumPlot(QWidget):
         self.lines: list[Any] = []
         self._shown: Sequence[DrawnSpectrum] = ()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.2, 4.0), layout="constrained"))
+        self.canvas = canvas_of(Figure(figsize=(4.2, 4.0)))
         self.canvas.setMinimumSize(320, 240)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
+        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure))
         for name in ("button_press_event", "motion_notify_event"):
             self.canvas.mpl_connect(name, self._on_mouse)
         self.show_spectra(())
@@ -49,8 +50,9 @@ class SpectrumPlot(QWidget):
         theme = theme_of(self.viewer)
         draw_spectra(self.canvas.figure, shown, theme=theme)
         self.lines = [_energy_line(axes, theme.text) for axes in self.canvas.figure.axes]
-        self.mark_energy()
-        self.canvas.draw_idle()
+        self._place_lines()
+        self.canvas.draw()
+        self.canvas.repaint()  # now, not after what else waits: a scene in 3-D may take seconds without a graphics card
 
     def repaint_theme(self, event: Any = None) -> None:
         """Draw again in the theme of the viewer."""
@@ -60,14 +62,18 @@ class SpectrumPlot(QWidget):
     def mark_energy(self, event: Any = None) -> None:
         """Put the line where the slider is."""
         del event
-        step = energy_step(self.viewer)
-        energies = self.energies_ev
+        if self._place_lines():
+            self.canvas.draw_idle()
+
+    def _place_lines(self) -> bool:
+        """Put the lines where the slider is; False where there is nothing to show."""
+        step, energies = energy_step(self.viewer), self.energies_ev
         if energies is None or step is None:
-            return
+            return False
         for line in self.lines:
             line.set_xdata([energies[min(step, energies.size - 1)]] * 2)
             line.set_visible(True)
-        self.canvas.draw_idle()
+        return True
 
     @property
     def energies_ev(self) -> np.ndarray | None:

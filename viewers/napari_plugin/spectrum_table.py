@@ -40,9 +40,9 @@ class SpectrumTable(QTableWidget):
         rows = self.selectionModel().selectedRows()
         return rows[0].row() if rows else None
 
-    def show_listing(self, listing: Listing) -> None:
-        """Show spectra; the selection stays where it can."""
-        chosen = self.chosen_row
+    def show_listing(self, listing: Listing, *, chosen: int | None = None) -> None:
+        """Show spectra, one of them selected; else the selection stays where it can."""
+        chosen = self.chosen_row if chosen is None else chosen
         self.blockSignals(True)
         phases = listing[0].spectrum.phases if listing else ()
         self.setColumnCount(1 + len(phases))
@@ -59,7 +59,7 @@ class SpectrumTable(QTableWidget):
 
     def _fill(self, row: int, one: Listed) -> None:
         spectrum = one.spectrum
-        name = QTableWidgetItem(_swatch(one.colour), spectrum.name)
+        name = QTableWidgetItem(swatch(one.colour), spectrum.name)
         name.setFlags(name.flags() | Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEditable)
         name.setCheckState(Qt.CheckState.Checked if one.is_pinned else Qt.CheckState.Unchecked)
         self.setItem(row, 0, name)
@@ -73,7 +73,8 @@ class SpectrumTable(QTableWidget):
             self.changed.emit(item.row(), item.checkState() == Qt.CheckState.Checked, item.text())
 
 
-def _swatch(colour: str) -> QIcon:
+def swatch(colour: str) -> QIcon:
+    """A square of a colour."""
     pixmap = QPixmap(_SWATCH_PX, _SWATCH_PX)
     pixmap.fill(QColor(colour))
     return QIcon(pixmap)

@@ -110,6 +110,7 @@ class SpectrumWidget(DockedWidget):
         self.at_the_end(self.work.end)
         self.listen_to_mouse(self._on_mouse)
         self.listen(self.viewer.dims.events.current_step, self.plot.mark_energy)
+        self.listen(self.viewer.dims.events.ndisplay, self._mark)
         self.listen(self.viewer.events.theme, self.plot.repaint_theme)
 
     def say(self, sentence: str) -> None:
@@ -188,15 +189,19 @@ class SpectrumWidget(DockedWidget):
 
     def _add(self, spectrum: ProbedSpectrum) -> None:
         self.say(HINT if spectrum.measured is not None else NO_ATTENUATION)
-        self._take(with_probed(self.listing, spectrum, compare=self._compare))
-        self.table.selectRow(len(self.listing) - 1)
+        listing = with_probed(self.listing, spectrum, compare=self._compare)
+        self._take(listing, chosen=len(listing) - 1)
 
-    def _take(self, listing: Listing) -> None:
-        """Show other spectra."""
+    def _take(self, listing: Listing, *, chosen: int | None = None) -> None:
+        """Show other spectra, the plot first."""
         self.listing = listing
-        self.table.show_listing(listing)
-        self.layers.mark(listing)
+        self.table.show_listing(listing, chosen=chosen)
         self._draw()
+        self._mark()
+
+    def _mark(self, event: Any = None) -> None:
+        del event
+        self.layers.mark(self.listing)
 
     def _change(self, row: int, is_pinned: bool, name: str) -> None:
         self._take(changed(self.listing, row, is_pinned=is_pinned, name=name))

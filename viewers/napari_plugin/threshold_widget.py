@@ -9,6 +9,7 @@ from typing import Any
 import napari
 import numpy as np
 from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
@@ -28,11 +29,13 @@ from xanesmap.phasemap.phase_labelling import LabelledResult
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
+from xanesmap.viewers.colours import phase_colours
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.result_reload import reload_result
 from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
+from xanesmap.viewers.napari_plugin.spectrum_table import swatch
 from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 from xanesmap.viewers.napari_plugin.threshold_drawing import (
     draw_histogram,
@@ -212,8 +215,9 @@ class ThresholdWidget(DockedWidget):
         self.tried = tried
         self.table.setHorizontalHeaderLabels(["phase", f"volume ({readable_unit(tried.unit)})", "share of the sample"])
         self.table.setRowCount(len(tried.volumes))
-        for row, volume in enumerate(tried.volumes):
-            for column, text in enumerate((volume.name, volume_text(volume), share_text(volume))):
+        for row, (volume, colour) in enumerate(zip(tried.volumes, phase_colours(self.result.phases), strict=True)):
+            self.table.setItem(row, 0, QTableWidgetItem(swatch(to_hex(colour)), volume.name))
+            for column, text in enumerate((volume_text(volume), share_text(volume)), start=1):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
         least = self.form.thresholds.least_voxels

@@ -21,6 +21,5 @@ def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
     """
     viewer = napari.Viewer(title=f"xanesmap: {result.path.name}", show=show)
     open_session(viewer, result)
-    if result.mu is not None:
-        viewer.window.add_dock_widget(SpectrumWidget(viewer), name="spectrum", area="right")
+    viewer.window.add_dock_widget(SpectrumWidget(viewer), name="spectrum", area="right")
     return viewer

@@ -132,3 +132,27 @@ def test_a_single_spectrum_shows_its_components_and_of_several_the_chosen_one():
     assert [shown.with_components for shown in as_drawn(one)] == [True]
     assert [shown.with_components for shown in as_drawn(two)] == [False, False]
     assert [shown.with_components for shown in as_drawn(two, chosen=1)] == [False, True]
+
+
+def test_a_figure_that_is_used_again_looks_as_a_new_one():
+    used, new = Figure(), Figure()
+    draw_spectra(used, drawn(probed("a"), probed("b"), detailed=1))
+    draw_spectra(used, drawn(probed("c", fit=None)))
+    draw_spectra(used, drawn(probed("d"), detailed=0))
+    draw_spectra(new, drawn(probed("d"), detailed=0))
+    for one, other in zip(used.axes, new.axes, strict=True):
+        assert [line.get_label() for line in one.lines][:2] == [line.get_label() for line in other.lines][:2]
+        assert len(one.lines) == len(other.lines)
+        assert len(one.texts) == len(other.texts)
+        np.testing.assert_allclose(one.get_xlim(), other.get_xlim())
+        np.testing.assert_allclose(one.get_ylim(), other.get_ylim())
+    words = [[text.get_text() for text in figure.axes[0].get_legend().get_texts()] for figure in (used, new)]
+    assert words[0] == words[1]
+
+
+def test_margins_keep_their_size_whatever_the_size_of_the_figure():
+    for size in ((3, 2), (9, 7)):
+        figure = Figure(figsize=size)
+        upper = draw_spectra(figure, drawn(probed()))
+        left = upper.get_position().x0 * size[0] * 72
+        assert left == pytest.approx(58, abs=0.5)

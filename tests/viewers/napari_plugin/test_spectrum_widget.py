@@ -6,18 +6,26 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from scipy.ndimage import distance_transform_edt
 
-from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE, PHASE
+from xanesmap.viewers.napari_plugin.layer_plan import MU, PARTICLE, PHASE
 from xanesmap.viewers.napari_plugin.probe_layers import MARKS, OUTLINES
-from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind
+from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
 from xanesmap.viewers.napari_plugin.spectrum_widget import NO_ATTENUATION, NO_RESULT, SpectrumWidget
 
 
 @pytest.fixture
-def probe(session, shown_widget, settle):
-    """The widget beside the small result, in 2-D; `probe.shows(n)` waits for so many spectra."""
-    widget = shown_widget(session, SpectrumWidget, "spectrum")
-    session.dims.ndisplay = 2
+def session(viewer, small_result, settle):
+    """A window with the layers that the probe looks at, in 2-D: all of them take longer to open."""
+    for data, options, kind in layer_tuples(small_result):
+        if options["metadata"][KIND] in (MU, PHASE):
+            viewer._add_layer_from_data(data, options, kind)
     settle()
+    return viewer
+
+
+@pytest.fixture
+def probe(session, shown_widget, settle):
+    """The widget beside the small result; `probe.shows(n)` waits for so many spectra."""
+    widget = shown_widget(session, SpectrumWidget, "spectrum")
 
     def shows(n):
         settle.until(lambda: len(widget.spectra) == n and not widget.work.is_busy)
@@ -161,6 +169,10 @@ def test_pinned_spectra_stay_named_and_coloured_until_removed(session, small_res
     probe.table.selectRow(0)
     mouse.press(probe.remove_one)
     assert [spectrum.name for spectrum in probe.spectra] == [f"voxel {z}, {y + 1}, {x}"]
+    session.dims.ndisplay = 3
+    assert not session.layers[MARKS].visible
+    session.dims.ndisplay = 2
+    assert session.layers[MARKS].visible
     mouse.press(probe.remove_all)
     assert probe.spectra == []
     assert len(session.layers[MARKS].data) == 0

@@ -14,7 +14,7 @@ from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.result import open_result
 from xanesmap.viewers.napari_plugin import threshold_widget as module
 from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE, PHASE
-from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, open_session
+from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
 from xanesmap.viewers.napari_plugin.threshold_widget import NO_PARTICLES_IN_IMAGES, NO_RESULT, ThresholdWidget
 from xanesmap.viewers.napari_plugin.trial_layer import TRIAL
 
@@ -28,10 +28,17 @@ def copy(small_result, tmp_path):
 def explorer(viewer, copy, shown_widget, settle, monkeypatch):
     """The widget beside a result; the full resolution is computed only when asked for."""
     monkeypatch.setattr(module, "AUTOMATIC_VOXELS", 0)
-    open_session(viewer, copy)
+    open_lightly(viewer, copy)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
     settle.until(lambda: widget.tried is not None and not widget.live.is_busy())
     return widget
+
+
+def open_lightly(viewer, result):
+    """Open the layers that the explorer looks at, in 2-D: all of them take longer."""
+    for data, options, kind in layer_tuples(result):
+        if options["metadata"][KIND] in ("amount", PHASE):
+            viewer._add_layer_from_data(data, options, kind)
 
 
 def at_rest(widget):
@@ -168,7 +175,7 @@ def test_without_a_result_there_is_a_sentence_and_one_that_is_opened_is_taken(
     assert widget.text.text() == NO_RESULT
     for button in (widget.compute, widget.segment, widget.copy):
         mouse.press(button)
-    open_session(viewer, small_result)
+    open_lightly(viewer, small_result)
     settle.until(lambda: widget.tried is not None)
     for layer in list(viewer.layers):
         if RESULT in layer.metadata:
@@ -180,7 +187,7 @@ def test_without_a_result_there_is_a_sentence_and_one_that_is_opened_is_taken(
 
 def test_of_images_only_areas_are_explored(viewer, shown_widget, small_result, settle):
     flat = dataclasses.replace(small_result, attributes={**small_result.attributes, "attenuation_unit": "1"})
-    open_session(viewer, flat)
+    open_lightly(viewer, flat)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
     settle.until(lambda: widget.tried is not None)
     assert widget.text.text() == NO_PARTICLES_IN_IMAGES
@@ -193,7 +200,7 @@ def test_of_images_only_areas_are_explored(viewer, shown_widget, small_result, s
 def test_nothing_is_left_in_the_viewer_when_the_widget_is_closed(
     viewer, small_result, shown_widget, callbacks, settle, moment
 ):
-    open_session(viewer, small_result)
+    open_lightly(viewer, small_result)
     settle()
     before, layers = callbacks(viewer), list(viewer.layers)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
