@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
+from xanesmap.errors import DataError
 from xanesmap.viewers import view_options as options
-from xanesmap.viewers.frame_plan import frame_count, frame_size
 from xanesmap.viewers.progress_bar import progress_bars
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from contextlib import AbstractContextManager
 
     from xanesmap.phasemap.progress import Progress
-    from xanesmap.phasemap.result import PhaseMap
+    from xanesmap.viewers.movie_kinds import Frames, MovieWish
 
 KINDS = ("rotate", "slice", "series")
-_PRINT_MM = 110.0  # width at which the texts of a frame have their size in points
 
 
 def movie(
     results: Annotated[
-        list[Path], typer.Argument(help="Result folder, ending in .zarr; several, in order, for a series.")
+        list[Path], typer.Argument(help="Result folder, ending in .zarr; of a series several, in order, or a .toml.")
     ],
     out: Annotated[Path, typer.Option(help="File, ending in .mp4 or .gif.")],
     kind: Annotated[str, typer.Option(help="rotate, slice or series.")] = "rotate",
@@ -44,8 +41,11 @@ def movie(
         ),
     ] = None,
     view: Annotated[
-        str, typer.Option(help="Where a turn begins: iso, or a direction towards the eye.")
-    ] = options.ISOMETRIC,
+        str | None,
+        typer.Option(
+            help="Where a turn begins, or from where a series is shown in 3-D: iso, or a direction towards the eye."
+        ),
+    ] = None,
     particle: options.Particle = options.BIGGEST,
     cut: options.Cut = "octant",
     along: options.Along = "z",
@@ -61,106 +61,54 @@ def movie(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier movie.")] = False,
 ) -> None:
     """Make a movie of a result, mp4 or gif; needs no screen."""
-    from xanesmap.phasemap.result import open_result
+    from xanesmap.viewers.frame_plan import frame_count, frame_size
     from xanesmap.viewers.movie_file import check_movie_path, write_movie
+    from xanesmap.viewers.movie_kinds import MovieWish
 
     options.one_of("--kind", kind, KINDS)
-    count, frame = frame_count(seconds, fps), frame_size(size)
-    opened = [open_result(result) for result in results]
+    wish = MovieWish(
+        count=frame_count(seconds, fps),
+        size=frame_size(size),
+        axis=axis,
+        layer=layer,
+        view=view,
+        background=background,
+        captions=tuple(caption or ()),
+        look={
+            "particle": particle,
+            "cut": cut,
+            "along": along,
+            "position_um": position_um,
+            "flip": not far,
+            "whole_core": whole_core,
+            "apart": apart,
+        },
+        apart_um=apart_um,
+    )
     check_movie_path(out, overwrite=overwrite)
-    with progress_bars(Console(stderr=True)) as progress:
-        if kind == "rotate":
-            chosen = {
-                "particle": particle,
-                "layer": layer or "phases",
-                "cut": cut,
-                "apart": apart,
-                "along": along,
-                "position_um": position_um,
-                "flip": not far,
-                "whole_core": whole_core,
-            }
-            looks = {"view": view, "axis": axis, "background": background, "apart_um": apart_um}
-            frames = _turning(_single(opened), chosen, looks, size=frame, count=count, caption=" ".join(caption or []))
-        elif kind == "slice":
-            heading = " ".join(caption or [_single(opened).path.name])
-            frames = _sliced(_single(opened), axis=axis, layer=layer, size=frame, count=count, heading=heading)
-        else:
-            frames = _series(opened, caption or [], progress, axis=axis, layer=layer, size=frame, count=count)
-        with frames as drawn, write_movie(out, size=frame, fps=fps, overwrite=overwrite) as file:
-            for number, picture in enumerate(drawn, start=1):
-                file.add(picture)
-                progress("Draw frames", number, count)
-    typer.echo(f"{out}: {count} frames of {frame[1]} x {frame[0]} pixels, {count / fps:.3g} s")
+    with (
+        progress_bars(Console(stderr=True)) as progress,
+        _frames(kind, results, wish, progress) as frames,
+        write_movie(out, size=wish.size, fps=fps, overwrite=overwrite) as file,
+    ):
+        for number, frame in enumerate(frames, start=1):
+            file.add(frame)
+            progress("Draw frames", number, wish.count)
+    typer.echo(f"{out}: {wish.count} frames of {wish.size[1]} x {wish.size[0]} pixels, {wish.count / fps:.3g} s")
 
 
-def _single(opened: list[PhaseMap]) -> PhaseMap:
-    from xanesmap.errors import DataError
+def _frames(kind: str, sources: list[Path], wish: MovieWish, progress: Progress) -> AbstractContextManager[Frames]:
+    """Frames of a kind of movie, whose results are opened first."""
+    from xanesmap.phasemap.result import open_result
+    from xanesmap.phasemap.series import open_series
+    from xanesmap.viewers import movie_kinds
 
-    if len(opened) != 1:
-        message = f"{len(opened)} results were given; a movie of several is --kind series."
+    if kind == "series":
+        series = open_series(sources)
+        draw = movie_kinds.series_slices if wish.view is None else movie_kinds.series_views
+        return draw(series, wish, progress)
+    if len(sources) != 1:
+        message = f"{len(sources)} results were given; a movie of several is --kind series."
         raise DataError(message)
-    return opened[0]
-
-
-@contextmanager
-def _turning(
-    result: PhaseMap,
-    chosen: dict[str, Any],
-    looks: dict[str, Any],
-    *,
-    size: tuple[int, int],
-    count: int,
-    caption: str,
-) -> Iterator[Iterator[NDArray[Any]]]:
-    """Frames of a turn, drawn while the block runs."""
-    from xanesmap.viewers.napari_plugin.core_shell_view import CoreShellView
-    from xanesmap.viewers.napari_plugin.view_pages import page_of
-    from xanesmap.viewers.picture_command import spread_drawing
-    from xanesmap.viewers.screen import any_screen
-    from xanesmap.viewers.view_directions import find_direction
-
-    options.require_drawing()
-    choices = options.choices_of(result, **chosen)
-    background = options.background_of(looks["background"], movie=True)
-    drawing = spread_drawing(CoreShellView(result), choices, looks["apart_um"])
-    camera = options.camera_of(looks["view"], drawing.directions)
-    about = find_direction(looks["axis"], drawing.directions)
-    dpi = size[1] / (_PRINT_MM / 25.4)
-    page = page_of(result, drawing, choices.style, size=size, dpi=dpi, background=background, caption=caption)
-    page.check()
-    with any_screen():
-        from xanesmap.viewers.napari_plugin.view_pictures import Turn, turning_frames
-
-        with closing(turning_frames(result, drawing, page, Turn(camera=camera, axis=about, count=count))) as frames:
-            yield frames
-
-
-@contextmanager
-def _sliced(
-    result: PhaseMap, *, axis: str, layer: str | None, size: tuple[int, int], count: int, heading: str
-) -> Iterator[Iterator[NDArray[Any]]]:
-    from xanesmap.viewers.slice_movie import SlicePage, page_style, slice_frames
-    from xanesmap.viewers.slice_stack import read_stack
-
-    stack = read_stack(result, axis=axis, layer=layer)  # type: ignore[arg-type]  # checked with a sentence of its own
-    style = page_style(stack, phases=result.phases, label_names=result.label_names, size=size, heading=heading)
-    yield slice_frames(stack, SlicePage(style), count=count)
-
-
-@contextmanager
-def _series(
-    results: list[PhaseMap],
-    captions: list[str],
-    progress: Progress,
-    *,
-    axis: str,
-    layer: str | None,
-    size: tuple[int, int],
-    count: int,
-) -> Iterator[Iterator[NDArray[Any]]]:
-    from xanesmap.viewers.series_movie import read_series, series_frames, series_page
-
-    series = read_series(results, captions=captions, axis=axis, layer=layer, progress=progress)  # type: ignore[arg-type]
-    page = series_page(series, results[0], size=size, heading=f"{len(results)} results")
-    yield series_frames(series, page, count=count)
+    draw_one = movie_kinds.turning if kind == "rotate" else movie_kinds.sliced
+    return draw_one(open_result(sources[0]), wish)

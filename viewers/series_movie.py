@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.phasemap.series import ChargeState, Series
 from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.frame_plan import spread_evenly
 from xanesmap.viewers.movie_file import Frame
@@ -23,7 +24,7 @@ _MARGIN_PX = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class SeriesState:
+class ShownState:
     """One result of a series, of which one slice is shown."""
 
     labels: NDArray[np.uint8]
@@ -35,32 +36,35 @@ class SeriesState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Series:
+class ShownSeries:
     """Results in their order."""
 
-    states: tuple[SeriesState, ...]
+    states: tuple[ShownState, ...]
     stack: SliceStack
     """Of the first result, for scale and colours; its limits are those of all."""
     place: str
     """Where the slices lie."""
+    along: NDArray[np.float64]
+    """(state,) where each stands on the axis of the curve: charge, time or number."""
+    along_title: str
 
 
 def read_series(
-    results: Sequence[PhaseMap],
+    series: Series,
     *,
     captions: Sequence[str] = (),
     axis: AxisName = "z",
     layer: str | None = None,
     progress: Progress = no_progress,
-) -> Series:
+) -> ShownSeries:
     """Read the same slice of every result: the one in which all of them together show most material.
 
     Parameters
     ----------
-    results
-        Two or more of the same shape, voxel and phases.
+    series
+        Two results or more.
     captions
-        One for each; their names when not given.
+        One for each; what is known of them when not given.
     axis
         Across which the slice lies.
     layer
@@ -71,60 +75,67 @@ def read_series(
     Raises
     ------
     DataError
-        Results that do not go together, or not as many captions.
+        A single result, or not as many captions.
     """
-    check_series(results, captions)
+    shown = captions_of(series, captions)
     stacks, means = [], []
-    for number, result in enumerate(results, start=1):
-        stacks.append(read_stack(result, axis=axis, layer=layer, cropped=False))
-        means.append(mean_fraction(result))
-        progress("Read results", number, len(results))
+    for number, state in enumerate(series.states, start=1):
+        stacks.append(read_stack(state.result, axis=axis, layer=layer, cropped=False))
+        means.append(mean_fraction(state.result))
+        progress("Read results", number, len(series.states))
     areas = np.sum([np.count_nonzero(stack.labels, axis=(1, 2)) for stack in stacks], axis=0)
     index = int(np.argmax(areas))
     rows, columns = _common_extent([stack.labels[index] for stack in stacks])
     states = tuple(
-        SeriesState(
+        ShownState(
             labels=stack.labels[index, rows, columns],
             values=stack.values[index, rows, columns],
             caption=caption,
             mean_fraction=mean,
         )
-        for stack, caption, mean in zip(stacks, captions or series_captions(results), means, strict=True)
+        for stack, caption, mean in zip(stacks, shown, means, strict=True)
     )
     limits = (min(stack.limits[0] for stack in stacks), max(stack.limits[1] for stack in stacks))
     first = replace(stacks[0], labels=stacks[0].labels[:, rows, columns], limits=limits)
-    return Series(states=states, stack=first, place=first.caption(index))
+    along, title = _along(series)
+    return ShownSeries(states=states, stack=first, place=first.caption(index), along=along, along_title=title)
 
 
-def check_series(results: Sequence[PhaseMap], captions: Sequence[str]) -> None:
-    """Raise `DataError` where results do not go together in one movie, or have not a caption each."""
-    if len(results) < 2:
+def captions_of(series: Series, captions: Sequence[str]) -> tuple[str, ...]:
+    """A caption for each result: those given, or number, name, charge, time and voltage as far as they are known.
+
+    Raises
+    ------
+    DataError
+        A single result, or not as many captions.
+    """
+    count = len(series.states)
+    if count < 2:
         message = "a series needs two results or more; give them in their order, or another --kind."
         raise DataError(message)
-    if captions and len(captions) != len(results):
-        message = (
-            f"there are {len(results)} results but {len(captions)} captions; give one --caption for each, or none."
-        )
+    if captions and len(captions) != count:
+        message = f"there are {count} results but {len(captions)} captions; give one --caption for each, or none."
         raise DataError(message)
-    first = results[0]
-    for other in results[1:]:
-        same = other.shape == first.shape and np.isclose(other.pixel_size_um, first.pixel_size_um, rtol=1e-3)
-        if not same or other.phases != first.phases:
-            message = (
-                f"result '{other.path}' has {_described(other)}, but '{first.path}' {_described(first)}; results of "
-                "one movie have the same volume, voxel and phases."
-            )
-            raise DataError(message)
+    numbered = enumerate(series.states, start=1)
+    return tuple(captions) or tuple(f"{number} of {count}: {_told(state, series)}" for number, state in numbered)
 
 
-def _described(result: PhaseMap) -> str:
-    shape = " x ".join(map(str, result.shape))
-    return f"{shape} voxels of {result.pixel_size_um:g} um and the phases {', '.join(result.phases)}"
+def _told(state: ChargeState, series: Series) -> str:
+    facts = (
+        (state.capacity, f"{{:.4g}} {series.capacity_unit}"),
+        (state.time_h, "{:.3g} h"),
+        (state.voltage_v, "{:.3g} V"),
+    )
+    return ", ".join([state.name, *(form.format(value) for value, form in facts if value is not None)])
 
 
-def series_captions(results: Sequence[PhaseMap]) -> tuple[str, ...]:
-    """Number and name of each result."""
-    return tuple(f"{number} of {len(results)}: {result.path.stem}" for number, result in enumerate(results, start=1))
+def _along(series: Series) -> tuple[NDArray[np.float64], str]:
+    """Where results stand on an axis, and its title: by charge or time where all have it, else by number."""
+    for quantity, title in (("capacity", f"charge ({series.capacity_unit})"), ("time_h", "time (h)")):
+        values = series.along(quantity)
+        if np.isfinite(values).all() and np.ptp(values) > 0:
+            return values, title
+    return np.arange(1.0, len(series.states) + 1), "result"
 
 
 def mean_fraction(result: PhaseMap) -> float:
@@ -145,13 +156,13 @@ def _common_extent(planes: Sequence[NDArray[np.uint8]]) -> tuple[slice, slice]:
     return ends[0], ends[1]
 
 
-def series_page(series: Series, result: PhaseMap, *, size: tuple[int, int], heading: str) -> SlicePage:
+def series_page(series: ShownSeries, result: PhaseMap, *, size: tuple[int, int], heading: str) -> SlicePage:
     """Page for the frames of a series, with room for the curve of the mean fraction."""
     style = page_style(series.stack, phases=result.phases, label_names=result.label_names, size=size, heading=heading)
     return SlicePage(replace(style, strip_mm=_STRIP_MM))
 
 
-def series_frames(series: Series, page: SlicePage, *, count: int) -> Iterator[Frame]:
+def series_frames(series: ShownSeries, page: SlicePage, *, count: int) -> Iterator[Frame]:
     """Frames in which every result is shown for the same time.
 
     Parameters
@@ -168,19 +179,21 @@ def series_frames(series: Series, page: SlicePage, *, count: int) -> Iterator[Fr
     for index in spread_evenly(0, len(series.states) - 1, count).tolist():
         if frame is None or index != drawn:
             state = series.states[index]
-            marker.set_data([index + 1], [state.mean_fraction])
+            marker.set_data([series.along[index]], [state.mean_fraction])
             frame = page.frame(state.labels, state.values, f"{state.caption}   {series.place}")
             drawn = index
         yield frame
 
 
-def _draw_curve(series: Series, page: SlicePage) -> Any:
+def _draw_curve(series: ShownSeries, page: SlicePage) -> Any:
     """Draw the curve; returns the marker of the result that is shown."""
     axes = page.strip()
-    places = np.arange(1, len(series.states) + 1)
     means = [state.mean_fraction for state in series.states]
-    axes.plot(places, means, "-o", color="#808080", markersize=3)
-    axes.set(xlim=(0.7, places[-1] + 0.3), ylim=(-0.05, 1.05), xticks=places, xlabel="result")
+    axes.plot(series.along, means, "-o", color="#808080", markersize=3)
+    axes.set(ylim=(-0.05, 1.05), xlabel=series.along_title)
+    axes.margins(x=0.05)
+    if series.along_title == "result":
+        axes.set_xticks(series.along)
     axes.set_ylabel(f"mean fraction\n{formula_text(page.style.phases[0])}")
     (marker,) = axes.plot([], [], "o", markersize=7, color=tuple(phase_colours(page.style.phases)[0]))
     return marker

@@ -86,6 +86,28 @@ def test_a_turning_movie_is_whole_loops_and_never_leaves_the_frame(segmented_res
     assert all(like(frame, phase_colours(segmented_result.phases)[1]).mean() > 0.01 for frame in movie.frames)
 
 
+@in_3d
+def test_a_series_in_3d_is_seen_by_one_camera(segmented_result, tmp_path):
+    copy = tmp_path / "later.zarr"
+    shutil.copytree(segmented_result.path, copy)
+    out = tmp_path / "series.gif"
+    words = ("--kind", "series", "--view", "iso", "--caption", "0 %", "--caption", "100 %")
+    finished(
+        started(
+            "movie", segmented_result.path, copy, "--out", out, *words, "--seconds", 1, "--fps", 4, "--size", "240x200"
+        )
+    )
+    with Image.open(out) as series:
+        assert series.n_frames == 2
+        frames = []
+        for number in range(2):
+            series.seek(number)
+            frames.append(np.asarray(series.convert("RGB")).astype(int))
+    assert np.abs(frames[0][:150] - frames[1][:150]).mean() < 1  # the same result, but for palettes and the caption
+    assert np.abs(frames[0][170:] - frames[1][170:]).max() > 100
+    assert frames[0][0, 0].min() == 255
+
+
 def test_slices_and_series_need_no_screen_and_no_napari(command, small_result, tmp_path, monkeypatch, read_mp4):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setitem(sys.modules, "napari", None)

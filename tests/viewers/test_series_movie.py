@@ -4,21 +4,25 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.result import open_result
-from xanesmap.viewers.series_movie import mean_fraction, read_series, series_captions, series_frames, series_page
+from xanesmap.phasemap.series import open_series
+from xanesmap.viewers.series_movie import captions_of, mean_fraction, read_series, series_frames, series_page
 
 SIZE = (300, 400)
 
 
 @pytest.fixture(scope="module")
-def results(small_result, tmp_path_factory):
+def paths(small_result, tmp_path_factory):
     """The same result three times, by other names."""
     folder = tmp_path_factory.mktemp("series")
-    copies = []
-    for name in ("charged", "half", "discharged"):
-        shutil.copytree(small_result.path, folder / f"{name}.zarr")
-        copies.append(open_result(folder / f"{name}.zarr"))
+    copies = [folder / f"{name}.zarr" for name in ("charged", "half", "discharged")]
+    for copy in copies:
+        shutil.copytree(small_result.path, copy)
     return copies
+
+
+@pytest.fixture(scope="module")
+def results(paths):
+    return open_series(paths)
 
 
 def test_every_result_is_shown_at_the_same_place_with_its_caption(results, small_result):
@@ -30,7 +34,23 @@ def test_every_result_is_shown_at_the_same_place_with_its_caption(results, small
     for state in series.states:
         assert np.count_nonzero(state.labels) == np.count_nonzero(labels[index])
         assert state.values.shape == state.labels.shape == series.stack.labels.shape[1:]
-    assert series_captions(results)[1] == "2 of 3: half"
+    assert captions_of(results, ())[1] == "2 of 3: half"
+    np.testing.assert_array_equal(series.along, [1, 2, 3])
+    assert series.along_title == "result"
+
+
+def test_what_is_known_of_the_states_is_told_and_puts_them_in_their_place(paths):
+    description = paths[0].parent / "cell.toml"
+    states = [
+        f'[[state]]\nresult = "{path.name}"\nname = "{path.stem}"\ncapacity = {charge}\nvoltage_v = 3.43\n'
+        for path, charge in zip(paths, (0, 80, 160.5), strict=True)
+    ]
+    description.write_text("\n".join(states), encoding="utf-8")
+    series = open_series([description])
+    assert captions_of(series, ())[2] == "3 of 3: discharged, 160.5 mAh/g, 3.43 V"
+    shown = read_series(series)
+    np.testing.assert_array_equal(shown.along, [0, 80, 160.5])
+    assert shown.along_title == "charge (mAh/g)"
 
 
 def test_the_mean_fraction_is_that_of_the_atoms(small_result):
@@ -42,29 +62,20 @@ def test_the_mean_fraction_is_that_of_the_atoms(small_result):
 
 def test_every_result_is_shown_for_the_same_time(results):
     series = read_series(results)
-    page = series_page(series, results[0], size=SIZE, heading="three results")
+    page = series_page(series, results.states[0].result, size=SIZE, heading="three results")
     drawn = []
     draw = page.frame
     page.frame = lambda labels, values, caption: drawn.append(caption) or draw(labels, values, caption)
     frames = list(series_frames(series, page, count=12))
     assert len(frames) == 12
     assert all(frame.shape == (*SIZE, 3) for frame in frames)
-    assert [caption.split("   ")[0] for caption in drawn] == list(series_captions(results))
+    assert [caption.split("   ")[0] for caption in drawn] == list(captions_of(results, ()))
     changes = [number for number in range(1, 12) if np.any(frames[number] != frames[number - 1])]
     assert changes == [4, 8]
 
 
-def test_results_that_do_not_go_together_are_told(results, small_result):
+def test_a_series_of_one_and_captions_that_do_not_fit_are_told(paths, results):
     with pytest.raises(DataError, match="needs two results or more"):
-        read_series(results[:1])
+        read_series(open_series(paths[:1]))
     with pytest.raises(DataError, match="3 results but 2 captions"):
         read_series(results, captions=["a", "b"])
-    root = results[1].path / "zarr.json"
-    before = root.read_text(encoding="utf-8")
-    changed = before.replace('"pixel_size_um": 0.32', '"pixel_size_um": 0.4')
-    assert changed != before
-    root.write_text(changed, encoding="utf-8")
-    other = open_result(results[1].path)
-    root.write_text(before, encoding="utf-8")
-    with pytest.raises(DataError, match=r"voxels of 0\.4 um .* but .* voxels of 0\.32 um"):
-        read_series([results[0], other])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import napari
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.frame_plan import turn_angles_deg
+from xanesmap.viewers.frame_plan import spread_evenly, turn_angles_deg
 from xanesmap.viewers.napari_plugin.core_shell_layers import look_through, show_drawing, zoom_for
 from xanesmap.viewers.napari_plugin.core_shell_view import Drawing, Sphere
 from xanesmap.viewers.napari_plugin.photographs import bare_canvas, hidden_viewer, photograph
@@ -88,3 +88,57 @@ def turn_around(viewer: napari.Viewer, page: Page, turn: Turn, sphere: Sphere) -
         look_through(viewer, turned(turn.camera, turn.axis, angle), sphere)
         view = photograph(viewer, page.view_size, background=page.background, zoom=zoom)
         yield on_page(page, view, around)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Scenes:
+    """Results that are shown one after the other."""
+
+    results: tuple[PhaseMap, ...]
+    drawings: tuple[Drawing, ...]
+    pages: tuple[Page, ...]
+
+
+def frames_of_scenes(scenes: Scenes, camera: Camera, *, count: int) -> Generator[NDArray[np.uint8], None, None]:
+    """Frames that show every result for the same time, all at one scale, by one camera and in the same colours.
+
+    Parameters
+    ----------
+    scenes
+        The results.
+    camera
+        Where from; it looks at the middle of each.
+    count
+        Number of frames.
+    """
+    radius = max(drawing.sphere.radius_um for drawing in scenes.drawings)
+    limits = [drawing.values.limits for drawing in scenes.drawings if drawing.values is not None]
+    drawn, frame = -1, None
+    with hidden_viewer() as viewer:
+        for index in spread_evenly(0, len(scenes.drawings) - 1, count).tolist():
+            if frame is None or index != drawn:
+                frame = _scene_frame(viewer, scenes, index, camera, radius, limits)
+                drawn = index
+            yield frame
+
+
+def _scene_frame(
+    viewer: napari.Viewer,
+    scenes: Scenes,
+    index: int,
+    camera: Camera,
+    radius: float,
+    limits: list[tuple[float, float]],
+) -> NDArray[np.uint8]:
+    drawing, page = scenes.drawings[index], scenes.pages[index]
+    layers = show_drawing(viewer, scenes.results[index], drawing)
+    if limits and page.colours is not None:
+        common = (min(low for low, _ in limits), max(high for _, high in limits))
+        page = replace(page, colours=replace(page.colours, limits=common))
+        layers[-1].contrast_limits_range = layers[-1].contrast_limits = common
+    sphere = Sphere(centre_um=drawing.sphere.centre_um, radius_um=radius)
+    zoom = zoom_for(sphere, page.view_size)
+    with bare_canvas(viewer):
+        look_through(viewer, camera, sphere)
+        view = photograph(viewer, page.view_size, background=page.background, zoom=zoom)
+    return on_page(page, view, surroundings(page, 1 / zoom))
