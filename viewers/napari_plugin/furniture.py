@@ -1,4 +1,4 @@
-"""What stands around the layers of a result in a viewer: scale bar, axes, colour bars, legend, and where sliders stand.
+"""What stands around the layers of a result: scale bar, axes, colour bars, legend, table, and where sliders stand.
 
 Everything follows the layers that are there, so a viewer is furnished once, whatever is opened in it later.
 """
@@ -15,6 +15,7 @@ from napari.layers import Layer
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, length_text
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS, layer_of_kind
+from xanesmap.viewers.napari_plugin.particle_table import open_table_when_selected
 
 STEP_TEXT = "xanesmap_steps"
 """Name among the overlays of the canvas of the text that tells the photon energy."""
@@ -22,6 +23,7 @@ LEGEND = "xanesmap_phase_"
 """Start of the names of those that tell the colours of the phases."""
 
 _TEXT_SIZE = 11
+_BAR_PLACE = "top_right"
 _DARK, _PALE = (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)
 
 
@@ -51,6 +53,7 @@ def furnish(viewer: Any) -> None:
     viewer.dims.events.ndisplay.connect(partial(_choose_levels, viewer))
     viewer.dims.events.ndisplay.connect(partial(_aim_cursor, viewer), position="first")
     viewer.dims.events.ndim.connect(partial(_aim_cursor, viewer), position="first")
+    open_table_when_selected(viewer)
     for layer in viewer.layers:
         _dress(viewer, layer)
     update()
@@ -75,12 +78,20 @@ def _dress(viewer: Any, layer: Layer) -> None:
     """Give a layer of ours its colour bar, and follow whether it is shown."""
     if KIND not in layer.metadata:
         return
+    layer.events.visible.connect(partial(_show_colour_bar, layer))
     layer.events.visible.connect(partial(_update, viewer))
-    colour_bar = getattr(layer, "colorbar", None)
-    if colour_bar is not None:
-        layer.name_overlay.position = "top_right"
-        layer.name_overlay.visible = colour_bar.visible = True
+    _show_colour_bar(layer)
     lock_level(layer, in_3d=viewer.dims.ndisplay == 3)
+
+
+def _show_colour_bar(layer: Layer, event: Any = None) -> None:
+    """Put a colour bar and its name beside a map when it is first shown: making all at once would take a second."""
+    del event
+    colour_bar = getattr(layer, "colorbar", None)
+    if colour_bar is None or not layer.visible or layer.name_overlay.position == _BAR_PLACE:
+        return
+    layer.name_overlay.position = _BAR_PLACE
+    layer.name_overlay.visible = colour_bar.visible = True
 
 
 def _update(viewer: Any, event: Any = None) -> None:

@@ -101,3 +101,32 @@ class GuardedArray:
             self._tell(
                 f"{self._name}: some of it cannot be read and is left blank ({error}). Restore the file from a copy."
             )
+
+
+class Part:
+    """One entry along the first axis of an array on disk, such as the map of one phase.
+
+    Parameters
+    ----------
+    whole
+        The array.
+    index
+        Of the entry.
+    """
+
+    def __init__(self, whole: Stored, index: int) -> None:
+        self._whole, self._index = whole, index
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Extent along the other axes."""
+        return self._whole.shape[1:]
+
+    @property
+    def dtype(self) -> Any:
+        """Type of its values."""
+        return self._whole.dtype
+
+    def __getitem__(self, index: Any) -> Any:
+        """Read a part of the part."""
+        return self._whole[(self._index, *(index if isinstance(index, tuple) else (index,)))]

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-import dask.array as da
 import numpy as np
 import zarr
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
-from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Tell
+from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Part, Stored, Tell
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
@@ -38,8 +37,8 @@ SURFACES = (
 """Stored surfaces: name, the values that colour it, their unit, the colours."""
 
 _UPPER_PERCENTILE = 99.95
-Levels = Callable[[str], list[da.Array]]
-"""Lazy levels of a layer by its name."""
+Levels = Callable[..., list[GuardedArray]]
+"""Lazy levels of a layer by its name, or by that and the number of a phase."""
 
 _RAMP = np.linspace(0, 1, 256)
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -116,7 +115,7 @@ def _attenuation(result: PhaseMap, layers: Levels) -> PlannedLayer:
         scale=(1.0, *(result.pixel_size_um,) * 3),
         axes=("energy", "z", "y", "x"),
         units=("pixel", "um", "um", "um"),
-        limits=max(_limits(levels[-1][energy]) for energy in _telling_energies(result)),
+        limits=max(_limits(levels[-1], energy) for energy in _telling_energies(result)),
         ramp="gray",
     )
 
@@ -130,7 +129,7 @@ def _telling_energies(result: PhaseMap) -> list[int]:
 
 
 def _map(
-    result: PhaseMap, name: str, title: str, levels: list[da.Array], ramp: NDArray[np.float64] | str
+    result: PhaseMap, name: str, title: str, levels: list[GuardedArray], ramp: NDArray[np.float64] | str
 ) -> PlannedLayer:
     """A map of one number a voxel; one whose colours are given by an array is a fraction, from 0 to 1."""
     limits = (0.0, 1.0) if not isinstance(ramp, str) else _limits(levels[-1])
@@ -139,12 +138,11 @@ def _map(
 
 
 def _fractions(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
-    fractions, sigmas = layers("fraction"), layers("fraction_sigma")
     for index, phase in enumerate(result.phases):
-        levels = [level[index] for level in sigmas]
+        levels = layers("fraction_sigma", index)
         yield _map(result, f"sigma {phase}", f"sigma of fraction {phase}", levels, "magma")
         colours = np.asarray(fraction_map(result.phases, index)(_RAMP))
-        levels = [level[index] for level in fractions]
+        levels = layers("fraction", index)
         yield _map(result, f"fraction {phase}", f"fraction {phase}", levels, colours)
 
 
@@ -167,7 +165,7 @@ def _labels(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
     )
 
 
-def _editable(levels: list[da.Array]) -> list[Any]:
+def _editable(levels: list[GuardedArray]) -> list[Any]:
     """Labels without a pyramid in memory, a copy which a user may paint on; those with one stay on disk."""
     return [np.array(levels[0])] if len(levels) == 1 else list(levels)
 
@@ -203,19 +201,20 @@ def _surfaces(result: PhaseMap) -> Iterator[PlannedLayer]:
         )
 
 
-def _lazy_levels(result: PhaseMap, name: str, *, tell: Tell) -> list[da.Array]:
-    from_array: Callable[..., da.Array] = da.from_array  # Dask's own annotation is incomplete
-    stored = result.levels(name)
-    guarded = [GuardedArray(level, name=f"{name} of result '{result.path}'", tell=tell) for level in stored]
-    return [
-        from_array(level, chunks=of.chunks, name=False, inline_array=True, asarray=False)
-        for level, of in zip(guarded, stored, strict=True)
-    ]
+def _lazy_levels(result: PhaseMap, name: str, phase: int | None = None, *, tell: Tell) -> list[GuardedArray]:
+    """Levels of a layer, or of one of its phases.
+
+    napari cuts them itself: Dask would read the same chunks, and napari would let it keep gigabytes of them.
+    """
+    levels: list[Stored] = list(result.levels(name))
+    if phase is not None:
+        levels = [Part(level, phase) for level in levels]
+    return [GuardedArray(level, name=f"{name} of result '{result.path}'", tell=tell) for level in levels]
 
 
-def _limits(level: da.Array) -> tuple[float, float]:
-    """From 0 to nearly the largest value in the middle slice of a level."""
-    values = np.asarray(level[level.shape[0] // 2])
+def _limits(level: GuardedArray, *leading: int) -> tuple[float, float]:
+    """From 0 to nearly the largest value in the middle slice of a level, at some energy."""
+    values = level[(*leading, level.shape[-3] // 2)]
     values = values[np.isfinite(values)]
     high = float(np.percentile(values, _UPPER_PERCENTILE)) if values.size else 1.0
     return 0.0, high if high > 0 else 1.0

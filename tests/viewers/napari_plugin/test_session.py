@@ -104,11 +104,16 @@ def test_labels_of_sliders_are_whole(session, settle):
         assert label.fontMetrics().horizontalAdvance(label.text()) < label.width()
 
 
-def test_maps_have_a_colour_bar_and_their_name_beside_it(session):
+def test_maps_have_a_colour_bar_and_their_name_beside_it_which_a_user_may_hide(session):
     for layer in session.layers:
         if isinstance(layer, napari.layers.Image):
+            layer.visible = True
             assert layer.colorbar.visible
             assert layer.name_overlay.visible
+            layer.colorbar.visible = layer.visible = False
+            layer.visible = True
+            assert not layer.colorbar.visible
+            layer.colorbar.visible = True
 
 
 def test_a_legend_tells_the_phases_while_their_labels_are_shown(session):
