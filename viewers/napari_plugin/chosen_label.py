@@ -8,18 +8,20 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE, PHASE
 from xanesmap.viewers.napari_plugin.probed_region import Region, label_region
-from xanesmap.viewers.napari_plugin.session import KIND, layer_of_kind
+from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind
 
 
-def chosen_label(viewer: Any, result: PhaseMap) -> Region:
+def chosen_label(viewer: Any) -> tuple[PhaseMap, Region]:
     """Voxels of the label selected in the active layer of phases or particles, else in that of phases.
 
     Parameters
     ----------
     viewer
         The viewer.
-    result
-        The result shown.
+
+    Returns
+    -------
+    The result that the layer shows, and the voxels in it.
 
     Raises
     ------
@@ -29,15 +31,15 @@ def chosen_label(viewer: Any, result: PhaseMap) -> Region:
     active = viewer.layers.selection.active
     is_labels = active is not None and active.metadata.get(KIND) in (PHASE, PARTICLE)
     layer = active if is_labels else layer_of_kind(viewer, PHASE)
-    if layer is None:
+    if layer is None or RESULT not in layer.metadata:
         message = "no layer with the phases or particles of a result is open; open the result again."
         raise DataError(message)
-    value = int(layer.selected_label)
+    result, value = layer.metadata[RESULT], int(layer.selected_label)
     if layer.metadata[KIND] == PARTICLE:
         _require(value >= 1, f"particle {value}")
-        return label_region(result.levels("particle_labels")[0], value, name=f"particle {value}")
+        return result, label_region(result.levels("particle_labels")[0], value, name=f"particle {value}")
     _require(1 <= value <= len(result.label_names), f"phase label {value}")
-    return label_region(result.levels("phase_labels")[0], value, name=f"phase {result.label_names[value - 1]}")
+    return result, label_region(result.levels("phase_labels")[0], value, name=f"phase {result.label_names[value - 1]}")
 
 
 def _require(holds: bool, what: str) -> None:

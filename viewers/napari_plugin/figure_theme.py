@@ -30,6 +30,7 @@ LIGHT = FigureTheme(background="#ffffff", text="#000000", muted="#8c8c8c")
 """Of figures outside napari."""
 
 _PALER = 0.3
+_MARGINS_PT = {"left": 58.0, "right": 6.0, "bottom": 32.0, "top": 6.0}
 
 
 def _lightness(colour: str) -> int:
@@ -58,6 +59,27 @@ def theme_of(viewer: Any) -> FigureTheme:
         for colour in (theme.background, theme.text, theme.highlight)
     )
     return FigureTheme(background=background, text=text, muted=muted)
+
+
+def fit_margins(figure: Figure) -> None:
+    """Leave the texts around the panels the room they need, whatever the size of the figure.
+
+    A layout that measures the texts would do the same, and take as long as drawing them.
+    """
+    width, height = (72 * max(inches, 1.0) for inches in figure.get_size_inches())
+    left, right, bottom, top = _MARGINS_PT.values()
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height, hspace=0.06
+    )
+
+
+def empty(axes: Axes) -> None:
+    """Take curves, areas and texts out of a panel to use it again: making another takes as long as drawing it."""
+    for artist in (*axes.lines, *axes.patches, *axes.texts):
+        artist.remove()
+    axes.set_prop_cycle(None)
+    axes.relim()
+    axes.autoscale(enable=True)
 
 
 def paint(figure: Figure, theme: FigureTheme) -> None:

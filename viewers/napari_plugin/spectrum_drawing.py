@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 
 from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.viewers.colours import formula_text, phase_colours
-from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, legible, paint
+from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, empty, fit_margins, legible, paint
 from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum
 
 CURVES = ("#e15759", "#4e9fd1", "#b07aa1", "#59a14f", "#f28e2b", "#76b7b2", "#9c755f", "#d37295")
@@ -21,7 +21,6 @@ NO_SPECTRA = "No attenuation was kept in this result, so there are no spectra.\n
 NOTHING_YET = "Click a voxel of the sample."
 
 _LABEL_PT, _TICK_PT = 9, 8
-_MARGINS_PT = {"left": 58.0, "right": 6.0, "bottom": 32.0, "top": 6.0}
 _LEGEND_LETTERS = 38
 
 
@@ -67,30 +66,14 @@ def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: Figur
 
 
 def _panels(figure: Figure) -> tuple[Axes, Axes]:
-    """Two empty panels; those of the time before are used again, as making them takes as long as drawing them."""
+    """Two empty panels, those of the time before where there are."""
     if len(figure.axes) == 2:
         for axes in figure.axes:
-            for artist in (*axes.lines, *axes.texts):
-                artist.remove()
-            axes.set_prop_cycle(None)
-            axes.relim()
-            axes.autoscale(enable=True)
+            empty(axes)
         return figure.axes[0], figure.axes[1]
     figure.clear()
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     return upper, lower
-
-
-def fit_margins(figure: Figure) -> None:
-    """Leave the texts around the panels the room they need, whatever the size of the figure.
-
-    A layout that measures the texts would do the same, and take as long as drawing them.
-    """
-    width, height = (72 * max(inches, 1.0) for inches in figure.get_size_inches())
-    left, right, bottom, top = _MARGINS_PT.values()
-    figure.subplots_adjust(
-        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height, hspace=0.06
-    )
 
 
 def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum, theme: FigureTheme) -> None:

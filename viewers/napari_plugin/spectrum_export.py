@@ -26,11 +26,16 @@ def write_spectra(spectra: Sequence[ProbedSpectrum], path: str | Path) -> Path:
     Raises
     ------
     DataError
-        No spectrum was given, or the file cannot be written.
+        No spectrum was given, they are of results with other energies, or the file cannot be written.
     """
     with_mu = [spectrum for spectrum in spectra if spectrum.measured is not None]
     if not with_mu:
         message = f"there is no spectrum to write to '{path}'; probe a voxel of a result with attenuation first."
+        raise DataError(message)
+    if any(not np.array_equal(spectrum.energies_ev, with_mu[0].energies_ev) for spectrum in with_mu):
+        message = (
+            f"the spectra have other energies than one another and do not fit into '{path}'; save those of each scan."
+        )
         raise DataError(message)
     columns = {"energy (eV)": with_mu[0].energies_ev}
     for number, spectrum in enumerate(with_mu, start=1):

@@ -24,6 +24,8 @@ Listing = tuple[Listed, ...]
 def with_probed(listing: Listing, spectrum: ProbedSpectrum, *, compare: bool = False) -> Listing:
     """Add a spectrum; it takes the place and colour of those not pinned, or stands beside them.
 
+    Those of a result with other phases go.
+
     Parameters
     ----------
     listing
@@ -33,7 +35,8 @@ def with_probed(listing: Listing, spectrum: ProbedSpectrum, *, compare: bool = F
     compare
         Whether those not pinned stay, and are pinned.
     """
-    kept = tuple(replace(one, is_pinned=True) for one in listing if compare or one.is_pinned)
+    alike = (one for one in listing if one.spectrum.phases == spectrum.phases)  # as far as one table can hold them
+    kept = tuple(replace(one, is_pinned=True) for one in alike if compare or one.is_pinned)
     return (*kept, Listed(spectrum=spectrum, colour=_free_colour(kept)))
 
 

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
-from xanesmap.viewers.napari_plugin.figure_theme import theme_of
-from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, fit_margins, nearest_energy
+from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
+from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, nearest_energy
 
 _LEFT = 1
 

@@ -15,10 +15,11 @@ from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.chosen_label import chosen_label
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE
 from xanesmap.viewers.napari_plugin.picking import picked_voxel
 from xanesmap.viewers.napari_plugin.probe_layers import ProbeLayers, Tool
 from xanesmap.viewers.napari_plugin.probed_region import outlined_region
-from xanesmap.viewers.napari_plugin.session import shown_result
+from xanesmap.viewers.napari_plugin.session import RESULT, layer_of_kind
 from xanesmap.viewers.napari_plugin.sight_line import Voxel
 from xanesmap.viewers.napari_plugin.spectrum_export import write_fractions, write_reference, write_spectra
 from xanesmap.viewers.napari_plugin.spectrum_list import Listing, as_drawn, changed, with_probed, without
@@ -55,7 +56,7 @@ class SpectrumWidget(DockedWidget):
         self.layers = ProbeLayers(viewer, self._probe_outline)
         self._arrange()
         self._connect()
-        self.say(NO_RESULT if shown_result(viewer) is None else HINT)
+        self.say(NO_RESULT if self._picked_from() is None else HINT)
 
     @property
     def spectra(self) -> list[ProbedSpectrum]:
@@ -142,17 +143,22 @@ class SpectrumWidget(DockedWidget):
 
     def show_label(self) -> None:
         """Show the mean spectrum of the selected label."""
-        result = shown_result(self.viewer)
-        if result is None:
+        if self._picked_from() is None:
             self.say(NO_RESULT)
             return
         try:
-            region = chosen_label(self.viewer, result)
+            result, region = chosen_label(self.viewer)
         except DataError as error:
             self.say(str(error))
             return
         self._forget_outline()
-        self._probe(lambda result, progress: probe_region(result, region, progress=progress))
+        self._compare = False
+        self.work.start(lambda progress: probe_region(result, region, progress=progress))
+
+    def _picked_from(self) -> PhaseMap | None:
+        """The result whose labels are picked from: of several that are open, not always the active one."""
+        phase = layer_of_kind(self.viewer, PHASE)
+        return None if phase is None else phase.metadata.get(RESULT)
 
     def _probe_outline(self, outline: NDArray[np.float64], tool: Tool, *, compare: bool = False) -> None:
         self._outline = outline, tool
@@ -174,7 +180,7 @@ class SpectrumWidget(DockedWidget):
         self.layers.clear_outline()
 
     def _probe(self, probe: Callable[[PhaseMap, Progress], ProbedSpectrum], *, compare: bool = False) -> None:
-        result = shown_result(self.viewer)
+        result = self._picked_from()
         if result is None:
             self.say(NO_RESULT)
             return

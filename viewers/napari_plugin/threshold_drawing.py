@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from xanesmap.viewers.colours import formula_text, phase_colours
-from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, legible, paint
+from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, empty, fit_margins, legible, paint
 from xanesmap.viewers.napari_plugin.threshold_model import BINS, Exploration, PhaseVolume
 
 _LABEL_PT, _TICK_PT = 9, 8
@@ -32,8 +32,12 @@ def draw_histogram(
     theme
         Colours of background, frames and texts.
     """
-    figure.clear()
-    axes = figure.subplots()
+    if len(figure.axes) == 1:
+        axes = figure.axes[0]
+        empty(axes)
+    else:
+        figure.clear()
+        axes = figure.subplots()
     colours = [legible(colour, theme) for colour in phase_colours(phases)]
     if len(phases) == 2:
         axes.stairs(100 * tried.histogram[0], BINS, color=theme.text, lw=1)
@@ -52,6 +56,7 @@ def draw_histogram(
     axes.set_xlim(BINS[0], BINS[-1])
     axes.tick_params(labelsize=_TICK_PT)
     axes.legend(frameon=False, fontsize=_TICK_PT, loc="upper center")
+    fit_margins(figure)
     paint(figure, theme)
 
 

@@ -31,7 +31,7 @@ from xanesmap.phasemap.result import PhaseMap
 from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import phase_colours
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
-from xanesmap.viewers.napari_plugin.figure_theme import theme_of
+from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.result_reload import reload_result
 from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
@@ -88,7 +88,8 @@ class ThresholdWidget(DockedWidget):
     def _arrange(self) -> None:
         self.form = ThresholdForm()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.2, 2.6), layout="constrained"))
+        self.canvas = canvas_of(Figure(figsize=(4.2, 2.6)))
+        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure))
         self.canvas.setMinimumSize(320, 180)
         self.table = QTableWidget(0, 3)
         self.table.verticalHeader().hide()

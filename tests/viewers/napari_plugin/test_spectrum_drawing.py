@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -156,3 +158,9 @@ def test_margins_keep_their_size_whatever_the_size_of_the_figure():
         upper = draw_spectra(figure, drawn(probed()))
         left = upper.get_position().x0 * size[0] * 72
         assert left == pytest.approx(58, abs=0.5)
+
+
+def test_spectra_of_a_result_with_other_phases_start_a_new_list():
+    listing = with_probed((), probed("a"))
+    other = dataclasses.replace(probed("b"), phases=("NiO", "Ni"))
+    assert [one.spectrum.name for one in with_probed(listing, other, compare=True)] == ["b"]

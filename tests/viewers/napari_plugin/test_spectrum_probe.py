@@ -47,7 +47,7 @@ def test_a_region_is_the_mean_weighted_by_the_variance_of_the_amount(small_resul
     np.testing.assert_allclose(probed.measured, np.average(mu, axis=1, weights=weights[inside]), rtol=1e-6)
     assert probed.n_voxels == inside.sum()
     assert probed.fractions.sum() == pytest.approx(1, abs=1e-5)
-    single = small_result.fraction_sigma.to_numpy()[(0, *block)][inside]
+    single = np.asarray(small_result.noise_levels()[0][(0, *block)])[inside]
     # the best mean of n voxels is as good as this, and none is worse than its worst voxel
     assert 0.9 * np.sqrt(1 / (1 / single**2).sum()) <= probed.sigma[0] < single.max()
 
@@ -191,3 +191,10 @@ def test_nothing_to_write_and_places_that_cannot_be_written_are_told(small_resul
         write_fractions([], tmp_path / "none.csv")
     with pytest.raises(DataError, match="cannot be written"):
         write_reference(probe_voxel(small_result, *voxel), tmp_path / "no folder" / "core.csv")
+
+
+def test_spectra_at_other_energies_do_not_share_a_table(small_result, voxel, tmp_path):
+    probed = probe_voxel(small_result, *voxel)
+    shifted = dataclasses.replace(probed, energies_ev=probed.energies_ev + 1)
+    with pytest.raises(DataError, match="other energies"):
+        write_spectra([probed, shifted], tmp_path / "spectra.csv")
