@@ -15,7 +15,7 @@ from xanesmap.viewers.napari_plugin.core_shell_scene import Surface
 from xanesmap.viewers.napari_plugin.core_shell_view import Drawing, Sphere, Voxels
 from xanesmap.viewers.napari_plugin.layer_plan import label_colouring
 from xanesmap.viewers.napari_plugin.lit_surfaces import AMBIENT, soften_light
-from xanesmap.viewers.napari_plugin.session import KIND, RESULT
+from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT
 from xanesmap.viewers.napari_plugin.triangle_cutting import Mesh
 from xanesmap.viewers.view_directions import Camera
 

@@ -20,7 +20,7 @@ from xanesmap.viewers.napari_plugin.core_shell_view import Choices, CoreShellVie
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import paint, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
-from xanesmap.viewers.napari_plugin.session import shown_result
+from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.shown_particles import first_with_core, particle_entries
 from xanesmap.viewers.napari_plugin.value_surfaces import ValueSurface
 from xanesmap.viewers.view_directions import PRINCIPAL, VOLUME_AXES, camera_facing, isometric, preset_names

@@ -35,5 +35,16 @@ def page_of(result: PhaseMap, drawing: Drawing, style: Style, **options: Any) ->
         ramp = fraction_map(result.phases, core)(np.linspace(0, 1, 256))
         title = f"fraction of {formula_text(result.phases[core])}"
         return Page(colours=ColourScale(title=title, ramp=ramp, limits=(0.0, 1.0)), **options)
-    shown = zip(result.phases, phase_colours(result.phases).tolist(), strict=False)
-    return Page(legend=tuple((name, (red, green, blue)) for name, (red, green, blue) in shown), **options)
+    colours = phase_colours(result.phases).tolist()
+    named = zip(result.label_names, colours, strict=False)
+    shown = [
+        (name, (red, green, blue))
+        for name, (red, green, blue) in named
+        if name in result.phases or _seen(drawing, (red, green, blue))
+    ]
+    return Page(legend=tuple(shown), **options)
+
+
+def _seen(drawing: Drawing, colour: tuple[float, float, float]) -> bool:
+    """Whether a colour is on any surface, such as that of what is mixed."""
+    return any(bool(np.isclose(surface.mesh.values, colour).all(axis=1).any()) for surface in drawing.surfaces)

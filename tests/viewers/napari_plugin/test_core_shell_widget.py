@@ -6,7 +6,7 @@ from qtpy.QtTest import QTest
 from xanesmap.viewers.napari_plugin.core_shell_layers import own_layers
 from xanesmap.viewers.napari_plugin.core_shell_widget import NO_PARTICLES, NO_RESULT, CoreShellWidget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
-from xanesmap.viewers.napari_plugin.session import KIND, RESULT
+from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT
 
 
 def add_hidden_layer(viewer, result):
