@@ -13,6 +13,7 @@ from napari.components.overlays import TextOverlay
 from napari.layers import Layer
 
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, length_text
+from xanesmap.viewers.napari_plugin.drawing_limits import volume_budget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS, layer_of_kind
 from xanesmap.viewers.napari_plugin.particle_table import open_table_when_selected
@@ -165,4 +166,5 @@ def lock_level(layer: Layer, *, in_3d: bool) -> None:
     if KIND not in layer.metadata or not getattr(layer, "multiscale", False):
         return
     shapes = [level.shape for level in layer.data]
-    layer.locked_data_level = level_in_3d(shapes, layer.data[0].dtype.itemsize) if in_3d else None
+    itemsize = layer.data[0].dtype.itemsize
+    layer.locked_data_level = level_in_3d(shapes, itemsize, budget=volume_budget(itemsize)) if in_3d else None

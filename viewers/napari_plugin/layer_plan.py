@@ -20,8 +20,6 @@ from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Part, Sto
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
-VOLUME_BYTES = 512 * 2**20
-"""Bytes of one layer shown in 3-D; above it a coarser level is shown."""
 
 MU = "mu"
 PHASE = "phase"
@@ -235,7 +233,7 @@ def _under_zero(table: dict[str, list[str]]) -> dict[str, list[Any]]:
     return {title: ["", *column] for title, column in table.items() if title != "index"}
 
 
-def level_in_3d(shapes: list[tuple[int, ...]], itemsize: int, *, budget: int = VOLUME_BYTES) -> int:
+def level_in_3d(shapes: list[tuple[int, ...]], itemsize: int, *, budget: int) -> int:
     """Finest level of a pyramid that can be drawn in 3-D; the coarsest where none can.
 
     Parameters

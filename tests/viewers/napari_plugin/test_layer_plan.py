@@ -61,7 +61,7 @@ def test_lithium_iron_phosphate_is_green_and_iron_phosphate_gold():
 )
 def test_the_level_in_3d_is_the_finest_that_fits_memory_and_texture(sizes, itemsize, level):
     shapes = [(n, n, n) for n in sizes]
-    assert level_in_3d(shapes, itemsize) == level
+    assert level_in_3d(shapes, itemsize, budget=512 * 2**20) == level
 
 
 def test_titles_tell_the_unit(plan):
