@@ -85,6 +85,18 @@ def mapped(write_scan, tmp_path):
     return make
 
 
+def what_is_left(result, phosphide):
+    """What the references leave of the phosphide, per edge step."""
+    own, model = raw_spectrum(phosphide, np.array(result.attributes["energies_on_scale_ev"])), model_of(result)
+    return own - model.design @ (model.solver @ own)
+
+
+def share_of_one_sigma(result, phosphide, *, amount):
+    """Share of the iron of a voxel that stands out of its noise by one standard deviation."""
+    noise = np.sqrt(sample_voxels(result).variance)
+    return 1 / (amount * np.linalg.norm(what_is_left(result, phosphide) / noise))
+
+
 def probability_of_order(larger, smaller):
     """Probability that one of the first is larger than one of the second."""
     ranks = rankdata(np.r_[larger, smaller])
@@ -95,18 +107,14 @@ def probability_of_order(larger, smaller):
 def test_phosphide_at_18_percent_stands_in_the_residual_map_where_it_is(mapped, make_phosphide, seed):
     phosphide = make_phosphide()
     phantom, result = mapped(phosphide, share=0.18, part=left_half, seed=seed)
-    voxels, model = sample_voxels(result), model_of(result)
-    found = leftover(result, voxels)
+    found = leftover(result, sample_voxels(result))
     holds, inner = left_half(result.shape), binary_erosion(phantom.mask, iterations=2)
-    own = raw_spectrum(phosphide, np.array(result.attributes["energies_on_scale_ev"]))
-    left = own - model.design @ (model.solver @ own)
-    # in units of its noise a voxel holds share x amount of what the references leave of the phosphide
     amount = float(np.median(np.asarray(result.amount)[holds & inner]))
-    expected = 0.18 * amount * np.linalg.norm(left / np.sqrt(voxels.variance))
+    expected = 0.18 / share_of_one_sigma(result, phosphide, amount=amount)
     assert expected > 2.5  # the scan is fine enough for single voxels
 
-    # 1.2 is where the figure calls it more than noise; nothing else is left: the second component is noise
-    assert found.eigenvalues[0] > 1.2 * found.noise_edge > 1.2 * found.eigenvalues[1]
+    assert found.eigenvalues[0] > 1.2 * found.noise_edge  # where the command calls it more than noise
+    left = what_is_left(result, phosphide)
     assert found.spectrum @ left / np.linalg.norm(left) > 0.97
     strength = map_second_opinion(result.path).residual_component.values
     holders, others = (strength[part & inner] for part in (holds, ~holds))
@@ -134,8 +142,12 @@ def test_phosphide_at_5_percent_stands_in_the_table_of_combinations(mapped, make
     # differences of the Bayesian criterion above 10 are very strong evidence (Kass and Raftery 1995)
     assert all(row.difference > 10 for row in found.ranked[1:])
     assert any("the sample holds something else" in note for note in found.notes)
-    # means of tens of voxels have no noise to speak of; what is left is the energy scale (0.02 eV, 0.003)
-    np.testing.assert_allclose(best.fraction[2], 0.05, atol=0.008)
+    # four standard errors of a mean whose voxels share noise with a neighbour, and the energy scale (0.02 eV, 0.003)
+    labels = result.phase_labels.values
+    for region, share in zip(found.regions, best.fraction[2], strict=True):
+        own = labels == 1 + result.label_names.index(region)
+        one = share_of_one_sigma(result, phosphide, amount=float(np.mean(result.amount.values[own])))
+        assert share == pytest.approx(0.05, abs=4 * one * np.sqrt(2 / np.count_nonzero(own)) + 0.003)
 
     files = []
     for reference in (lfp, fp, phosphide):
