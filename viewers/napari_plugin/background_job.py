@@ -14,8 +14,8 @@ from qtpy.QtCore import QObject, QProcess, QTimer, Signal
 from xanesmap.phasemap.destination import discard, partial_path
 from xanesmap.viewers.napari_plugin.job_progress import JobState, after_message, after_process_ended
 
-GRACE_MS = 3000
-"""Time a run has to end by itself once it is stopped."""
+GRACE_MS = 10_000
+"""Time a run has to clean up once it is stopped; it says so when it has."""
 
 
 class BackgroundJob(QObject):
@@ -85,6 +85,8 @@ class BackgroundJob(QObject):
         while self._process.canReadLine():
             line = bytes(self._process.readLine().data()).decode("utf-8", errors="replace")
             self.state = after_message(self.state, line, now_s=time.monotonic())
+        if self.state.end == "stopped":
+            self._process.kill()  # all is cleaned up; what is left to do is to unload libraries, which takes seconds
         self.changed.emit(self.state)
 
     def _finish(self, exit_code: int, *_: Any) -> None:

@@ -70,8 +70,9 @@ class FlatPicture:
         if layer is None:
             layer = self._add(image, "pixel" if scale is None else "um")
         anew = kind != self._kind or layer.data.shape != image.shape
-        layer.data, layer.scale = image, scale or (1, 1)
-        if anew:
+        layer.data = image
+        if anew:  # each setting draws the layer again
+            layer.scale = scale or (1, 1)
             self._kind = kind
             layer.colormap = ramp
             layer.contrast_limits = shown_limits(image) if limits is None else limits
