@@ -23,7 +23,7 @@ from xanesmap.phasemap.surface import vertex_areas, with_vertices
 FloatArray = NDArray[np.floating[Any]]
 
 _PATCH_AREA = 9.0  # square voxels
-_MESH_AREA = 0.005  # relative error of the area of a mesh drawn from voxels
+_MESH_AREA = 0.0035  # relative error of the area of a mesh drawn from voxels
 _STEP = 1e-3
 _RIGHT_ANGLE = np.pi / 2
 

@@ -322,8 +322,11 @@ def _draw_sampling(axes: Axes, result: PhaseMap) -> None:
 
 
 def _draw_correlation(axes: Axes, result: PhaseMap) -> None:
-    distance, correlation = (_numbers(result, "correlation", title) for title in ("distance", "correlation"))
+    titles = ("distance", "correlation (", "correlation error")
+    distance, correlation, error = (_numbers(result, "correlation", title) for title in titles)
     axes.plot(distance, correlation, color="#31688e")
+    band = np.nan_to_num(error)
+    axes.fill_between(distance, correlation - band, correlation + band, color="#31688e", alpha=0.2, linewidth=0)
     axes.axhline(np.exp(-1), color="black", linestyle="--", linewidth=0.6)
     length = result.attributes["segmentation"]["correlation_length_um"]
     if isinstance(length, float):

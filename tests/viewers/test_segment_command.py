@@ -34,7 +34,22 @@ def command(monkeypatch, capsys):
 
 
 def test_the_command_prints_particles_and_writes_tables_and_pictures(command, copied, tmp_path):
-    words = ("--null-draws", 3, "--axis", "b=0,1,0", "--line", "l=1,1,1:5,9,9", "--box", "m=1,1,1:4,4,4")
+    words = (
+        "--null-draws",
+        3,
+        "--error-draws",
+        3,
+        "--coupling",
+        0.8,
+        "--largest-box-px",
+        8,
+        "--axis",
+        "b=0,1,0",
+        "--line",
+        "l=1,1,1:5,9,9",
+        "--box",
+        "m=1,1,1:4,4,4",
+    )
     code, out, err = command(copied, *words, "--figures", tmp_path / "pictures")
     assert code == 0, err
     for text in ("particle", "verdict", "volume", "um^3", "Resolution", "Picture: "):
