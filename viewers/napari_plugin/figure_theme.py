@@ -30,7 +30,7 @@ LIGHT = FigureTheme(background="#ffffff", text="#000000", muted="#8c8c8c")
 """Of figures outside napari."""
 
 _PALER = 0.3
-_MARGINS_PT = {"left": 58.0, "right": 6.0, "bottom": 32.0, "top": 6.0}
+_RIGHT_PT, _BOTTOM_PT, _TOP_PT = 6.0, 32.0, 6.0
 
 
 def _lightness(colour: str) -> int:
@@ -61,15 +61,25 @@ def theme_of(viewer: Any) -> FigureTheme:
     return FigureTheme(background=background, text=text, muted=muted)
 
 
-def fit_margins(figure: Figure) -> None:
+def fit_margins(figure: Figure, *, left_pt: float) -> None:
     """Leave the texts around the panels the room they need, whatever the size of the figure.
 
     A layout that measures the texts would do the same, and take as long as drawing them.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    left_pt
+        Room at the left, points.
     """
-    width, height = (72 * max(inches, 1.0) for inches in figure.get_size_inches())
-    left, right, bottom, top = _MARGINS_PT.values()
+    width, height = (72 * max(inches, 2.0) for inches in figure.get_size_inches())
     figure.subplots_adjust(
-        left=left / width, right=1 - right / width, bottom=bottom / height, top=1 - top / height, hspace=0.06
+        left=left_pt / width,
+        right=1 - _RIGHT_PT / width,
+        bottom=_BOTTOM_PT / height,
+        top=1 - _TOP_PT / height,
+        hspace=0.06,
     )
 
 

@@ -20,6 +20,9 @@ CURVES = ("#e15759", "#4e9fd1", "#b07aa1", "#59a14f", "#f28e2b", "#76b7b2", "#9c
 NO_SPECTRA = "No attenuation was kept in this result, so there are no spectra.\nThe fractions are below."
 NOTHING_YET = "Click a voxel of the sample."
 
+LEFT_PT = 70.0
+"""Room at the left of the panels, points."""
+
 _LABEL_PT, _TICK_PT = 9, 8
 _LEGEND_LETTERS = 38
 
@@ -60,7 +63,7 @@ def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: Figur
     for one in drawn:
         _curves(upper, lower, one, theme)
     _dress(upper, lower, drawn[0].spectrum, theme)
-    fit_margins(figure)
+    fit_margins(figure, left_pt=LEFT_PT)
     paint(figure, theme)
     return upper
 

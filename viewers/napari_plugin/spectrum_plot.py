@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
-from xanesmap.viewers.napari_plugin.spectrum_drawing import DrawnSpectrum, draw_spectra, nearest_energy
+from xanesmap.viewers.napari_plugin.spectrum_drawing import LEFT_PT, DrawnSpectrum, draw_spectra, nearest_energy
 
 _LEFT = 1
 
@@ -39,7 +39,7 @@ class SpectrumPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
-        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure))
+        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure, left_pt=LEFT_PT))
         for name in ("button_press_event", "motion_notify_event"):
             self.canvas.mpl_connect(name, self._on_mouse)
         self.show_spectra(())

@@ -11,6 +11,9 @@ from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, empty, fit_margins, legible, paint
 from xanesmap.viewers.napari_plugin.threshold_model import BINS, Exploration, PhaseVolume
 
+LEFT_PT = 44.0
+"""Room at the left of the panels, points."""
+
 _LABEL_PT, _TICK_PT = 9, 8
 
 
@@ -56,7 +59,7 @@ def draw_histogram(
     axes.set_xlim(BINS[0], BINS[-1])
     axes.tick_params(labelsize=_TICK_PT)
     axes.legend(frameon=False, fontsize=_TICK_PT, loc="upper center")
-    fit_margins(figure)
+    fit_margins(figure, left_pt=LEFT_PT)
     paint(figure, theme)
 
 

@@ -38,6 +38,7 @@ from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
 from xanesmap.viewers.napari_plugin.spectrum_table import swatch
 from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 from xanesmap.viewers.napari_plugin.threshold_drawing import (
+    LEFT_PT,
     draw_histogram,
     found_text,
     readable_unit,
@@ -89,7 +90,7 @@ class ThresholdWidget(DockedWidget):
         self.form = ThresholdForm()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
         self.canvas = canvas_of(Figure(figsize=(4.2, 2.6)))
-        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure))
+        self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure, left_pt=LEFT_PT))
         self.canvas.setMinimumSize(320, 180)
         self.table = QTableWidget(0, 3)
         self.table.verticalHeader().hide()
@@ -252,6 +253,8 @@ class ThresholdWidget(DockedWidget):
         if old is not None:
             reload_result(self.viewer, old, segmented)
         self._is_reloading = False
+        if self.parentWidget() is not None:
+            self.parentWidget().raise_()  # napari's table of particles opens in front of it
         warnings = segmented.attributes.get("segmentation", {}).get("warnings", ())
         self.say(" ".join([f"Segmented; labels and tables are in {segmented.path}.", *warnings]))
 

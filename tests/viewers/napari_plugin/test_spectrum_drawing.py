@@ -9,6 +9,7 @@ from xanesmap.viewers.label_spectra import SpectrumFit
 from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme
 from xanesmap.viewers.napari_plugin.spectrum_drawing import (
     CURVES,
+    LEFT_PT,
     NO_SPECTRA,
     NOTHING_YET,
     DrawnSpectrum,
@@ -157,7 +158,7 @@ def test_margins_keep_their_size_whatever_the_size_of_the_figure():
         figure = Figure(figsize=size)
         upper = draw_spectra(figure, drawn(probed()))
         left = upper.get_position().x0 * size[0] * 72
-        assert left == pytest.approx(58, abs=0.5)
+        assert left == pytest.approx(LEFT_PT, abs=0.5)
 
 
 def test_spectra_of_a_result_with_other_phases_start_a_new_list():
