@@ -169,6 +169,9 @@ def open_viewer(settle):
 def leftovers(threads):
     """What a test has left behind, in words."""
     QThreadPool.globalInstance().waitForDone(5000)
+    for thread in threading.enumerate():
+        if thread.name == "xanesmap task":  # ends with the piece of work that it was given, wanted or not
+            thread.join(10)
     windows = ["QtViewer"] * len(napari._qt.qt_viewer.QtViewer._instances)  # one without its window has no repr
     ours = [repr(widget) for widget in QApplication.allWidgets() if type(widget).__module__.startswith("xanesmap")]
     workers = [repr(worker) for worker in WorkerBase._worker_set]
