@@ -12,8 +12,11 @@ TABLE = ("napari", "Features table widget")
 """Plugin and name of napari's own table of features."""
 
 
+_ADDED = "xanesmap_added"
+
+
 def open_table_when_selected(viewer: Any) -> None:
-    """Open napari's table of features whenever the layer of the particles becomes active.
+    """Open napari's table of features whenever the layer of the particles is made active, not as it is added.
 
     Parameters
     ----------
@@ -27,6 +30,9 @@ def open_table_when_selected(viewer: Any) -> None:
 def _open_table(viewer: Any, event: Any) -> None:
     layer = event.value
     if layer is None or layer.metadata.get(KIND) != PARTICLE or not len(layer.features):
+        return
+    if not layer.metadata.get(_ADDED):  # napari makes a layer active as it is added
+        layer.metadata[_ADDED] = True
         return
     dock, _ = viewer.window.add_plugin_dock_widget(*TABLE, tabify=True)
     dock.show()
