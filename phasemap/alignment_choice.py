@@ -131,8 +131,8 @@ def _motion_of_rim(alignment: Alignment) -> float:
     magnification = alignment.magnification / alignment.magnification.mean() - 1
     order = np.linspace(-1, 1, len(magnification))
     trend = np.polyval(np.polyfit(order, magnification, 1), order) if len(order) > 1 else np.zeros_like(order)
-    largest = max(float(np.abs(trend).max()), float(np.sqrt(np.mean((magnification - trend) ** 2))))
-    return largest * alignment.pattern.shape[-1] / 2
+    largest = max(np.abs(trend).max(), np.sqrt(np.mean((magnification - trend) ** 2)))
+    return float(largest) * alignment.pattern.shape[-1] / 2
 
 
 def _pattern_in_air(alignment: Alignment) -> float:
