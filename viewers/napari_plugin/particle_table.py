@@ -5,14 +5,13 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from qtpy.QtCore import QTimer
+
 from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE
 from xanesmap.viewers.napari_plugin.own_layers import KIND
 
 TABLE = ("napari", "Features table widget")
 """Plugin and name of napari's own table of features."""
-
-
-_ADDED = "xanesmap_added"
 
 
 def open_table_when_selected(viewer: Any) -> None:
@@ -31,8 +30,10 @@ def _open_table(viewer: Any, event: Any) -> None:
     layer = event.value
     if layer is None or layer.metadata.get(KIND) != PARTICLE or not len(layer.features):
         return
-    if not layer.metadata.get(_ADDED):  # napari makes a layer active as it is added
-        layer.metadata[_ADDED] = True
-        return
-    dock, _ = viewer.window.add_plugin_dock_widget(*TABLE, tabify=True)
-    dock.show()
+
+    def show_if_chosen() -> None:
+        if viewer.layers.selection.active is layer:
+            dock, _ = viewer.window.add_plugin_dock_widget(*TABLE, tabify=True)
+            dock.show()
+
+    QTimer.singleShot(0, show_if_chosen)  # napari makes each layer active for a moment as it is added

@@ -56,7 +56,8 @@ def _layer_tuple(planned: PlannedLayer, result: PhaseMap) -> tuple[Any, dict[str
     several = len(planned.data) > 1
     options["multiscale"] = several
     if planned.kind == "labels":
-        options |= {"features": planned.features, "rendering": "iso_categorical", "iso_gradient_mode": "smooth"}
+        options |= {"features": planned.features, "rendering": "iso_categorical", "opacity": 1.0}
+        options |= {"iso_gradient_mode": "smooth"}
         options |= {"colormap": dict(planned.label_colours)} if planned.label_colours else {}
     else:
         options |= {"contrast_limits": planned.limits, "colormap": _colormap(planned), "interpolation2d": "nearest"}

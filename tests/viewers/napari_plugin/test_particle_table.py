@@ -24,13 +24,14 @@ def tables(viewer):
 
 
 def test_selecting_the_particles_opens_their_table_once(viewer, particles, settle):
-    viewer.layers.selection.active = viewer.layers[-1]
+    settle(0.1)
     assert tables(viewer) == []
     viewer.layers.selection.active = particles
     settle(0.1)
     (name,) = tables(viewer)
     viewer.layers.selection.active = viewer.layers[-1]
     viewer.layers.selection.active = particles
+    settle(0.1)
     assert tables(viewer) == [name]
 
 

@@ -48,7 +48,8 @@ def test_phases_have_their_colours(session, value, colour):
     np.testing.assert_allclose(phase.colormap.map(value)[:3], np.array(colour) / 255, atol=0.01)
 
 
-def test_the_particle_is_drawn_in_colour(session):
+def test_the_particle_is_drawn_in_opaque_colour(session):
+    assert layer_of_kind(session, "phase").opacity == 1
     canvas = session.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
     assert np.ptp(canvas, axis=-1).max() > 50
 
