@@ -49,6 +49,7 @@ def show_drawing(viewer: napari.Viewer, result: PhaseMap, drawing: Drawing) -> l
     wanted = _wanted(drawing)
     present = {layer.metadata[KIND]: layer for layer in own_layers(viewer)}
     if list(present) != [PREFIX + name for name in wanted]:
+        viewer.layers.selection.clear()  # else the layer below is selected, and its table may open
         for layer in present.values():
             viewer.layers.remove(layer)
         present = {}
@@ -161,6 +162,11 @@ def look_through(viewer: napari.Viewer, camera: Camera, sphere: Sphere | None = 
         seen.center = sphere.centre_um
         seen.zoom = zoom_for(sphere, viewer.canvas.size)
     seen.set_view_direction(camera.view, camera.up)
+
+
+def zoom_out_to(viewer: napari.Viewer, sphere: Sphere) -> None:
+    """Let a ball fit into the canvas where it has outgrown it."""
+    viewer.scene.camera.zoom = min(viewer.scene.camera.zoom, zoom_for(sphere, viewer.canvas.size))
 
 
 def zoom_for(sphere: Sphere, size: tuple[int, int]) -> float:

@@ -15,15 +15,16 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QGroupBox, QPushButton, QScro
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.bodies import core_index
 from xanesmap.viewers.napari_plugin.core_shell_form import CoreShellForm, label
-from xanesmap.viewers.napari_plugin.core_shell_layers import hide_others, look_through, show_drawing
+from xanesmap.viewers.napari_plugin.core_shell_layers import hide_others, look_through, show_drawing, zoom_out_to
 from xanesmap.viewers.napari_plugin.core_shell_view import Choices, CoreShellView, Drawing
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import paint, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.shown_particles import first_with_core, particle_entries
-from xanesmap.viewers.napari_plugin.value_surfaces import ValueSurface
+from xanesmap.viewers.napari_plugin.view_pages import page_of
 from xanesmap.viewers.view_directions import PRINCIPAL, VOLUME_AXES, camera_facing, isometric, preset_names
+from xanesmap.viewers.view_page import ColourScale
 
 NO_RESULT = "No result of xanesmap is open. Open one (File, Open Folder) to see its cores and shells."
 NO_PARTICLES = "Run xanesmap segment on this result to see single particles, shell thickness and curvature."
@@ -156,7 +157,10 @@ class CoreShellWidget(DockedWidget):
         if self._framed != self._drawn.particle:
             self._framed = self._drawn.particle
             look_through(self.viewer, isometric(), drawing.sphere)
-        self._draw_bar(drawing.values)
+        elif self._drawn.spread != "together":
+            zoom_out_to(self.viewer, drawing.sphere)
+        page = page_of(self.view.result, drawing, self._drawn.style, size=(0, 0), dpi=1)
+        self._draw_bar(page.colours)
         self.text.setText("" if self.view.result.particle_labels is not None else NO_PARTICLES)
         if self._outdated:
             self.redraw()
@@ -179,15 +183,15 @@ class CoreShellWidget(DockedWidget):
             camera = camera_facing(self.drawing.directions[name], from_behind=behind)
         look_through(self.viewer, camera, self.drawing.sphere)
 
-    def _draw_bar(self, values: ValueSurface | None) -> None:
+    def _draw_bar(self, scale: ColourScale | None) -> None:
         figure = self.bar.figure
         figure.clear()
-        self.bar.setVisible(values is not None)
-        if values is None:
+        self.bar.setVisible(scale is not None)
+        if scale is None:
             return
-        mappable = ScalarMappable(Normalize(*values.limits), ListedColormap(values.ramp))
+        mappable = ScalarMappable(Normalize(*scale.limits), ListedColormap(scale.ramp))
         bar = figure.colorbar(mappable, cax=figure.subplots(), orientation="horizontal")
-        bar.set_label(values.name, fontsize=9)
+        bar.set_label(scale.title, fontsize=9)
         bar.ax.tick_params(labelsize=8)
         self._paint_bar()
 

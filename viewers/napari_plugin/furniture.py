@@ -15,7 +15,7 @@ from napari.layers import Layer
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, length_text
 from xanesmap.viewers.napari_plugin.drawing_limits import volume_budget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
-from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS, layer_of_kind
+from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS
 from xanesmap.viewers.napari_plugin.particle_table import open_table_when_selected
 
 STEP_TEXT = "xanesmap_steps"
@@ -23,6 +23,7 @@ STEP_TEXT = "xanesmap_steps"
 LEGEND = "xanesmap_phase_"
 """Start of the names of those that tell the colours of the phases."""
 
+_IN_COLOURS_OF_PHASES = (PHASE, "core-shell core", "core-shell shell", "core-shell voxels")
 _TEXT_SIZE = 11
 _BAR_PLACE = "top_right"
 _DARK, _PALE = (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)
@@ -91,6 +92,8 @@ def _show_colour_bar(layer: Layer, event: Any = None) -> None:
     colour_bar = getattr(layer, "colorbar", None)
     if colour_bar is None or not layer.visible or layer.name_overlay.position == _BAR_PLACE:
         return
+    if getattr(layer, "vertex_colors", None) is not None:  # a surface in colours of its own
+        return
     layer.name_overlay.position = _BAR_PLACE
     layer.name_overlay.visible = colour_bar.visible = True
 
@@ -139,8 +142,8 @@ def _tell_axes(viewer: Any, event: Any = None) -> None:
 
 def _tell_phases(viewer: Any) -> None:
     """A legend of the phases while their labels are shown."""
-    layer = layer_of_kind(viewer, PHASE)
-    result = layer.metadata[RESULT] if layer is not None and layer.visible else None
+    shown = [layer for layer in viewer.layers if layer.visible and layer.metadata.get(KIND) in _IN_COLOURS_OF_PHASES]
+    result = shown[-1].metadata[RESULT] if shown else None
     names = () if result is None else result.label_names
     colours: Mapping[Any, Any] = {} if result is None else label_colouring(result.phases)
     overlays = viewer.canvas.overlays

@@ -34,11 +34,12 @@ def hidden_viewer() -> Iterator[napari.Viewer]:
 
 @contextmanager
 def bare_canvas(viewer: napari.Viewer) -> Iterator[None]:
-    """Take scale bar, axes, texts and colour bars off the canvas for a while."""
+    """Take everything off the canvas for a while that is no data: scale bar, axes, texts, legends and colour bars."""
+    names = ("colorbar", "name_overlay", "bounding_box")
     overlays = [
         viewer.scene.overlays.axes,
-        *(viewer.canvas.overlays[name] for name in ("scale_bar", "text", "axes", "current_slice")),
-        *(layer.colorbar for layer in viewer.layers if hasattr(layer, "colorbar")),
+        *viewer.canvas.overlays.values(),
+        *(getattr(layer, name) for layer in viewer.layers for name in names if hasattr(layer, name)),
     ]
     shown = [overlay.visible for overlay in overlays]
     background = viewer.canvas.background_color_override
