@@ -16,10 +16,11 @@ from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.chosen_label import chosen_label
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.missing_result import missing_result_text
 from xanesmap.viewers.napari_plugin.picking import picked_voxel
 from xanesmap.viewers.napari_plugin.probe_layers import ProbeLayers, Tool
 from xanesmap.viewers.napari_plugin.probed_region import outlined_region
-from xanesmap.viewers.napari_plugin.session import RESULT, layer_of_kind
+from xanesmap.viewers.napari_plugin.session import RESULT, layer_of_kind, shown_result
 from xanesmap.viewers.napari_plugin.sight_line import Voxel
 from xanesmap.viewers.napari_plugin.spectrum_export import write_fractions, write_reference, write_spectra
 from xanesmap.viewers.napari_plugin.spectrum_list import Listing, as_drawn, changed, with_probed, without
@@ -29,7 +30,6 @@ from xanesmap.viewers.napari_plugin.spectrum_table import SpectrumTable
 from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 
 HINT = "Click a voxel; hold Shift to compare. Or draw a region, or take a label. Ticked spectra stay."
-NO_RESULT = "No result of xanesmap is open: open a folder ending in .zarr (File, Open Folder)."
 NO_ATTENUATION = "This result was made without its attenuation (keep_mu), so it has fractions but no spectra."
 
 _CLICK_PX = 4
@@ -56,7 +56,7 @@ class SpectrumWidget(DockedWidget):
         self.layers = ProbeLayers(viewer, self._probe_outline)
         self._arrange()
         self._connect()
-        self.say(NO_RESULT if self._picked_from() is None else HINT)
+        self.say(missing_result_text(self.viewer) if self._picked_from() is None else HINT)
 
     @property
     def spectra(self) -> list[ProbedSpectrum]:
@@ -139,12 +139,12 @@ class SpectrumWidget(DockedWidget):
 
     def draw_region(self, tool: Tool) -> None:
         """Let the user draw a region in the slice shown."""
-        self.say(_TOOLS[tool] if self.layers.draw(tool) else NO_RESULT)
+        self.say(_TOOLS[tool] if self.layers.draw(tool) else missing_result_text(self.viewer))
 
     def show_label(self) -> None:
         """Show the mean spectrum of the selected label."""
-        if self._picked_from() is None:
-            self.say(NO_RESULT)
+        if shown_result(self.viewer) is None:
+            self.say(missing_result_text(self.viewer))
             return
         try:
             result, region = chosen_label(self.viewer)
@@ -182,7 +182,7 @@ class SpectrumWidget(DockedWidget):
     def _probe(self, probe: Callable[[PhaseMap, Progress], ProbedSpectrum], *, compare: bool = False) -> None:
         result = self._picked_from()
         if result is None:
-            self.say(NO_RESULT)
+            self.say(missing_result_text(self.viewer))
             return
         self._compare = compare
         self.work.start(lambda progress: probe(result, progress))

@@ -33,6 +33,7 @@ from xanesmap.viewers.colours import phase_colours
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
+from xanesmap.viewers.napari_plugin.missing_result import missing_result_text
 from xanesmap.viewers.napari_plugin.result_reload import reload_result
 from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
 from xanesmap.viewers.napari_plugin.spectrum_table import swatch
@@ -57,7 +58,6 @@ from xanesmap.viewers.napari_plugin.threshold_model import (
 from xanesmap.viewers.napari_plugin.threshold_settings import command_line, first_thresholds, segment_settings
 from xanesmap.viewers.napari_plugin.trial_layer import TrialLayer
 
-NO_RESULT = "No result of xanesmap is open: open a folder ending in .zarr (File, Open Folder)."
 NO_PARTICLES_IN_IMAGES = "A result of 2-D images has no volumes to segment: areas and shares only."
 AUTOMATIC_VOXELS = 20_000_000
 """Voxels up to which the full resolution is computed without being asked for."""
@@ -162,7 +162,7 @@ class ThresholdWidget(DockedWidget):
         if result is None:
             self.live.forget()
             self.trial.remove()
-            self.say(NO_RESULT)
+            self.say(missing_result_text(self.viewer))
             return
         is_flat = result.attenuation_unit == OPTICAL_DEPTH
         self.segment.setEnabled(not is_flat)

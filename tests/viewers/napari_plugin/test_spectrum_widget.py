@@ -7,9 +7,11 @@ from qtpy.QtTest import QTest
 from scipy.ndimage import distance_transform_edt
 
 from xanesmap.viewers.napari_plugin.layer_plan import MU, PARTICLE, PHASE
+from xanesmap.viewers.napari_plugin.missing_result import NO_RESULT, SERIES_ONLY
 from xanesmap.viewers.napari_plugin.probe_layers import MARKS, OUTLINES
+from xanesmap.viewers.napari_plugin.series_session import SERIES
 from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
-from xanesmap.viewers.napari_plugin.spectrum_widget import NO_ATTENUATION, NO_RESULT, SpectrumWidget
+from xanesmap.viewers.napari_plugin.spectrum_widget import NO_ATTENUATION, SpectrumWidget
 
 
 @pytest.fixture
@@ -221,6 +223,13 @@ def test_without_a_result_there_is_a_sentence_and_nothing_breaks(viewer, shown_w
         mouse.press(button)
     widget.show_voxel((0, 0, 0))
     assert widget.text.text() == NO_RESULT
+
+
+def test_a_series_is_told_from_nothing_at_all(viewer, shown_widget):
+    viewer.add_image(np.zeros((2, 3, 4, 5)), metadata={SERIES: "of two states"})
+    widget = shown_widget(viewer, SpectrumWidget, "spectrum")
+    widget.show_voxel((0, 0, 0))
+    assert widget.text.text() == SERIES_ONLY
 
 
 def test_a_region_without_sample_is_told(session, small_result, probe, settle):

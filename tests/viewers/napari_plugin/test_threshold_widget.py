@@ -14,8 +14,9 @@ from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.result import open_result
 from xanesmap.viewers.napari_plugin import threshold_widget as module
 from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE, PHASE
+from xanesmap.viewers.napari_plugin.missing_result import NO_RESULT
 from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
-from xanesmap.viewers.napari_plugin.threshold_widget import NO_PARTICLES_IN_IMAGES, NO_RESULT, ThresholdWidget
+from xanesmap.viewers.napari_plugin.threshold_widget import NO_PARTICLES_IN_IMAGES, ThresholdWidget
 from xanesmap.viewers.napari_plugin.trial_layer import TRIAL
 
 
