@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import dask.array as da
 import numpy as np
 
 from xanesmap.phasemap.series import Series
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, energy_steps
-from xanesmap.viewers.napari_plugin.guarded_array import Tell
+from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Tell
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE, PlannedLayer, planned_layers
+from xanesmap.viewers.napari_plugin.state_stack import StateStack
 
 STATE = "charge state"
 """Name of the axis."""
@@ -37,7 +37,9 @@ def series_layers(series: Series, *, tell: Tell = lambda sentence: None) -> list
     """
     plans = [{layer.name: layer for layer in planned_layers(state.result, tell=tell)} for state in series.states]
     names = [name for name, layer in plans[0].items() if layer.kind != "surface" and all(name in p for p in plans)]
-    return [_stacked([plan[name] for plan in plans]) for name in names if name != "mu" or _same_energies(series)]
+    return [
+        _stacked([plan[name] for plan in plans], tell=tell) for name in names if name != "mu" or _same_energies(series)
+    ]
 
 
 def _same_energies(series: Series) -> bool:
@@ -45,10 +47,13 @@ def _same_energies(series: Series) -> bool:
     return all(e.shape == energies[0].shape and np.abs(e - energies[0]).max() < _SAME_ENERGY_EV for e in energies)
 
 
-def _stacked(layers: list[PlannedLayer]) -> PlannedLayer:
+def _stacked(layers: list[PlannedLayer], *, tell: Tell) -> PlannedLayer:
     first = layers[0]
     axis = first.axes.index("z")
-    levels = [da.stack(list(level), axis=axis) for level in zip(*(layer.data for layer in layers), strict=True)]
+    levels = [
+        GuardedArray(StateStack(level, axis=axis), name=f"{first.title} of the series", tell=tell)
+        for level in zip(*(layer.data for layer in layers), strict=True)
+    ]
     known = [layer.limits for layer in layers if layer.limits is not None]
     return replace(
         first,
