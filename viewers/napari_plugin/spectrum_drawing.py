@@ -61,7 +61,7 @@ def draw_spectra(figure: Figure, shown: Sequence[DrawnSpectrum], *, theme: Figur
         return None
     upper, lower = _panels(figure)
     for one in drawn:
-        _curves(upper, lower, one, theme)
+        _curves(upper, lower, one, theme, name=_shortened(one.spectrum.name) if len(drawn) == 1 else None)
     _dress(upper, lower, drawn[0].spectrum, theme)
     fit_margins(figure, left_pt=LEFT_PT)
     paint(figure, theme)
@@ -79,11 +79,12 @@ def _panels(figure: Figure) -> tuple[Axes, Axes]:
     return upper, lower
 
 
-def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum, theme: FigureTheme) -> None:
+def _curves(upper: Axes, lower: Axes, shown: DrawnSpectrum, theme: FigureTheme, *, name: str | None) -> None:
+    """Draw one spectrum; of several the list below tells the names, as the legend would hide the curves."""
     spectrum, colour, fit = shown.spectrum, shown.colour, shown.spectrum.fit
     if spectrum.measured is None:
         return
-    upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3.5, label=_shortened(spectrum.name))
+    upper.plot(spectrum.energies_ev, spectrum.measured, "o", color=colour, ms=3.5, label=name)
     if fit is None or spectrum.residual is None:
         return
     label = f"fit, R-factor {fit.r_factor:.1e}" if shown.with_components else None
@@ -125,7 +126,11 @@ def _dress(upper: Axes, lower: Axes, spectrum: ProbedSpectrum, theme: FigureThem
         axes.xaxis.set_major_locator(MaxNLocator(5))
     upper.tick_params(labelbottom=False)
     upper.margins(y=0.06)
-    upper.legend(frameon=False, fontsize=_TICK_PT, loc="best")
+    legend = upper.get_legend()
+    if legend is not None:
+        legend.remove()
+    if upper.get_legend_handles_labels()[1]:
+        upper.legend(frameon=False, fontsize=_TICK_PT, loc="best")
 
 
 def nearest_energy(energies_ev: np.ndarray, wanted_ev: float) -> int:

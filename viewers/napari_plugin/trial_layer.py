@@ -50,6 +50,7 @@ class TrialLayer:
             colormap=label_colouring(result.phases),
             features={"index": np.arange(len(names)), "phase": names},
             rendering="iso_categorical",
+            iso_gradient_mode="smooth",
             opacity=1.0,
             units=("um",) * 3,
             axis_labels=("z", "y", "x"),

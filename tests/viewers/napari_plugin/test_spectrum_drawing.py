@@ -75,6 +75,11 @@ def test_of_several_spectra_only_the_chosen_one_shows_components():
     figure = Figure()
     upper = draw_spectra(figure, drawn(probed("a"), probed("b"), detailed=1))
     assert len(upper.get_lines()) == 2 * 2 + 3
+    told = [text.get_text() for text in upper.get_legend().get_texts()]
+    assert told == ["fit, R-factor 1.0e-04", "LiFePO$_{4}$", "FePO$_{4}$", "background"]
+    assert draw_spectra(figure, drawn(probed("a"), probed("b"))).get_legend() is None
+    figure = Figure()
+    draw_spectra(figure, drawn(probed("a"), probed("b"), detailed=1))
     assert [to_hex(line.get_color()) for line in figure.axes[1].get_lines()[:2]] == list(CURVES[:2])
 
 
