@@ -40,7 +40,7 @@ _WIDTH = 450
 class AlignmentWidget(DockedWidget):
     """What alignment did to the frames of the result that is shown."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.frames: AlignedFrames | None = None
         self.tracks: Tracks | None = None
@@ -57,7 +57,7 @@ class AlignmentWidget(DockedWidget):
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
         self.canvas = canvas_of(Figure(figsize=(4.4, 6.2), layout="constrained"))
         self.task = LatestTask(self)
-        self.picture = FlatPicture(viewer, "frame")
+        self.picture = FlatPicture(self.viewer, "frame")
         self.timer = QTimer(self)
         self._second = False
         self._lay_out()

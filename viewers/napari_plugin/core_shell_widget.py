@@ -35,7 +35,7 @@ NOT_SEGMENTED = ("phases", "fraction", "glass", "voxels")
 class CoreShellWidget(DockedWidget):
     """Chooses particle, look, cut and camera; draws in a thread and shows the outcome as layers."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.view: CoreShellView | None = None
         self.drawing: Drawing | None = None
@@ -48,9 +48,9 @@ class CoreShellWidget(DockedWidget):
         self.task.answered.connect(self._show)
         self.task.failed.connect(self._fail)
         self.at_the_end(self.task.forget)
-        self.listen(viewer.layers.events.inserted, self.find_result)
-        self.listen(viewer.layers.events.removed, self.find_result)
-        self.listen(viewer.events.theme, self._paint_bar)
+        self.listen(self.viewer.layers.events.inserted, self.find_result)
+        self.listen(self.viewer.layers.events.removed, self.find_result)
+        self.listen(self.viewer.events.theme, self._paint_bar)
         self.find_result()
 
     def _arrange(self) -> None:

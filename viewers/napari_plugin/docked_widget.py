@@ -19,9 +19,10 @@ class DockedWidget(QWidget):
         The viewer.
     """
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__()
-        self.viewer = viewer
+        # opened from a menu, a widget gets a proxy that hides what layers are added by, and is no viewer when compared
+        self.viewer: napari.viewer.Viewer = getattr(viewer, "__wrapped__", viewer)
         self._undo: list[Callable[[], Any]] = []
         self._was_docked = False
 

@@ -48,7 +48,7 @@ _COMMAND_HEIGHT, _NOTES_HEIGHT = 70, 130
 class MapPhasesWidget(DockedWidget):
     """From a scan to its phase map, without leaving the window."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.scan = PathLine(placeholder="folder or files of a scan; drop them here", dialogs=("folder", "files"))
         self.inspection = InspectionPanel()

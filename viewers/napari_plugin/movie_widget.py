@@ -56,7 +56,7 @@ _FRAME_SIZES = ("1280x720", "1920x1080", "960x720", "640x480")
 class MovieWidget(DockedWidget):
     """Saves pictures of the canvas and makes movies of it."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.work = ThreadedWork(self)
         self._open = ExitStack()

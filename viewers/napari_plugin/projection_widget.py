@@ -30,7 +30,7 @@ _WIDTH = 400
 class ProjectionWidget(DockedWidget):
     """Raw and corrected projections, sinograms and contact sheets of a scan."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.projections: Projections | None = None
         self.scan = PathLine(placeholder="folder or files of a scan; drop them here", dialogs=("folder", "files"))
@@ -43,7 +43,7 @@ class ProjectionWidget(DockedWidget):
         self.back = QPushButton("Back to the volumes")
         self.status = QLabel()
         self.task, self.sheet_task = LatestTask(self), LatestTask(self)
-        self.picture = FlatPicture(viewer, "projection")
+        self.picture = FlatPicture(self.viewer, "projection")
         self._windows: list[SheetWindow] = []
         self._lay_out()
         self._connect()

@@ -35,7 +35,7 @@ _WIDTH = 430
 class SeriesWidget(DockedWidget):
     """Charge states of a sample, with the voltage of its cell."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.series: Series | None = None
         self.fractions: dict[str, Any] | None = None
@@ -50,7 +50,7 @@ class SeriesWidget(DockedWidget):
         self.task = LatestTask(self)
         self._lay_out()
         self._connect()
-        self.take(shown_series(viewer))
+        self.take(shown_series(self.viewer))
 
     def _lay_out(self) -> None:
         self.status.setWordWrap(True)

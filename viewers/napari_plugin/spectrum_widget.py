@@ -46,14 +46,14 @@ _TOOLS: dict[Tool, str] = {
 class SpectrumWidget(DockedWidget):
     """Spectra with their fits; a line marks the energy of the slider."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.picked: Voxel | None = None
         self.listing: Listing = ()
         self._outline: tuple[NDArray[np.float64], Tool] | None = None
         self._compare = False
-        self.plot, self.table, self.work = SpectrumPlot(viewer), SpectrumTable(), ThreadedWork(self)
-        self.layers = ProbeLayers(viewer, self._probe_outline)
+        self.plot, self.table, self.work = SpectrumPlot(self.viewer), SpectrumTable(), ThreadedWork(self)
+        self.layers = ProbeLayers(self.viewer, self._probe_outline)
         self._arrange()
         self._connect()
         self.say(missing_result_text(self.viewer) if self._picked_from() is None else HINT)

@@ -71,14 +71,14 @@ _HIGHEST_PERCENTILE = 99.0
 class ThresholdWidget(DockedWidget):
     """Thresholds of phases, sample and particles with what comes of them."""
 
-    def __init__(self, viewer: napari.Viewer) -> None:
+    def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.result: PhaseMap | None = None
         self.tried: Exploration | None = None
         self._explorer: CoarseExplorer | None = None
         self._is_reloading = False
         self.live, self.full, self.segmenting = LatestTask(self), ThreadedWork(self), ThreadedWork(self)
-        self.trial = TrialLayer(viewer)
+        self.trial = TrialLayer(self.viewer)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
         self._pause.setInterval(_PAUSE_MS)

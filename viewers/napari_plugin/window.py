@@ -6,7 +6,9 @@ import napari
 
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.session import open_session
-from xanesmap.viewers.napari_plugin.spectrum_widget import SpectrumWidget
+
+SPECTRUM_PROBE = ("xanesmap", "Spectrum probe")
+"""As in the manifest, so that the menu shows and hides this very widget."""
 
 
 def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
@@ -21,5 +23,5 @@ def open_window(result: PhaseMap, *, show: bool = True) -> napari.Viewer:
     """
     viewer = napari.Viewer(title=f"xanesmap: {result.path.name}", show=show)
     open_session(viewer, result)
-    viewer.window.add_dock_widget(SpectrumWidget(viewer), name="spectrum", area="right")
+    viewer.window.add_plugin_dock_widget(*SPECTRUM_PROBE)
     return viewer

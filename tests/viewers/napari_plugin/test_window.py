@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import napari
+import numpy as np
+import pytest
+from npe2 import PluginManifest
+
+import xanesmap.viewers.napari_plugin as plugin
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.own_layers import layer_of_kind
+from xanesmap.viewers.napari_plugin.session import open_session
+from xanesmap.viewers.napari_plugin.window import SPECTRUM_PROBE, open_window
+
+
+def test_the_window_of_a_result_has_the_probe_of_the_menu_which_a_click_fills(open_viewer, small_result, settle, mouse):
+    viewer = open_window(small_result)
+    settle(0.3)
+    assert viewer.title == f"xanesmap: {small_result.path.name}"
+    _, widget = viewer.window.add_plugin_dock_widget(*SPECTRUM_PROBE)
+    assert len(viewer.window.dock_widgets) == 1
+    labels = np.asarray(layer_of_kind(viewer, PHASE).data)
+    viewer.dims.ndisplay = 2
+    voxel = np.argwhere(labels == 1)[0]
+    viewer.dims.set_current_step(1, int(voxel[0]))
+    viewer.scene.camera.center = (0.0, *voxel[1:] * small_result.pixel_size_um)
+    settle(0)
+    mouse.click(viewer)
+    settle.until(lambda: len(widget.spectra) == 1 and not widget.work.is_busy)
+
+
+WIDGETS = [
+    widget.display_name
+    for widget in PluginManifest.from_file(Path(plugin.__file__).with_name("napari.yaml")).contributions.widgets
+]
+
+
+@pytest.fixture(scope="module")
+def opened(module_viewer, small_result):
+    open_session(module_viewer, small_result)
+    return module_viewer
+
+
+@pytest.mark.parametrize("name", WIDGETS)
+def test_every_widget_opens_from_the_menu_with_the_viewer_itself_and_leaves_nothing(opened, name, callbacks, settle):
+    before, layers = callbacks(opened), list(opened.layers)
+    dock, widget = opened.window.add_plugin_dock_widget("xanesmap", name)
+    settle(0.2)
+    assert type(widget.viewer) is napari.Viewer
+    opened.window.remove_dock_widget(dock)
+    widget.close()
+    widget.deleteLater()
+    settle(0.2)
+    assert list(opened.layers) == layers
+    assert callbacks(opened) == before
