@@ -88,12 +88,12 @@ class _Window:
 def batches(boxes: Sequence[Box], *, rows: int) -> Iterator[tuple[int, int, list[int]]]:
     """Windows of at most so many rows, and the indices of the boxes that are taken from each, every box once.
 
-    A box with more rows than that gets a window of its own height.
+    No box has more rows than that.
     """
     left = sorted(range(len(boxes)), key=lambda i: (boxes[i][0].start, boxes[i][0].stop, i))
     while left:
         start = boxes[left[0]][0].start
-        stop = max(start + rows, boxes[left[0]][0].stop)
+        stop = start + rows
         chosen = [i for i in left if boxes[i][0].stop <= stop]
         # the largest first, so that threads end together
         yield start, max(boxes[i][0].stop for i in chosen), sorted(chosen)
@@ -103,7 +103,7 @@ def batches(boxes: Sequence[Box], *, rows: int) -> Iterator[tuple[int, int, list
 def crop_batches(
     arrays: Mapping[str, tuple[Rows, tuple[int, ...]]], boxes: Sequence[Box], *, window_voxels: int | None = None
 ) -> Iterator[list[Crop]]:
-    """Maps around every particle, those of one window at a time; they are views that hold until the next.
+    """Maps around every particle, some at a time; they are views that hold until the next.
 
     Parameters
     ----------
@@ -112,15 +112,27 @@ def crop_batches(
     boxes
         Box of particle 1, 2, ... with its margin.
     window_voxels
-        Voxels of a window, unless a single box has more rows; `WINDOW_VOXELS` when not given.
+        Voxels held at a time, unless a single box has more; `WINDOW_VOXELS` when not given. Boxes with more rows than
+        a window of whole slices are read one by one.
     """
     if not boxes:
         return
-    plane = int(np.prod(arrays["numbers"][0].shape[1:]))
+    most = window_voxels or WINDOW_VOXELS
+    rows = most // int(np.prod(arrays["numbers"][0].shape[1:]))
+    low = [i for i, box in enumerate(boxes) if box[0].stop - box[0].start <= rows]
     window = _Window(arrays)
-    for start, stop, chosen in batches(boxes, rows=max(1, (window_voxels or WINDOW_VOXELS) // plane)):
+    for start, stop, chosen in batches([boxes[i] for i in low], rows=rows):
         window.move(start, stop)
-        yield [_crop(window.cut(boxes[i]), i + 1, boxes[i]) for i in chosen]
+        yield [_crop(window.cut(boxes[low[i]]), low[i] + 1, boxes[low[i]]) for i in chosen]
+    held: list[Crop] = []
+    for i in sorted(set(range(len(boxes))) - set(low)):
+        maps = {name: np.asarray(array[(*leading, *boxes[i])]) for name, (array, leading) in arrays.items()}
+        held.append(_crop(maps, i + 1, boxes[i]))
+        if sum(crop.numbers.size for crop in held) >= most:
+            yield held
+            held = []
+    if held:
+        yield held
 
 
 def _crop(maps: Mapping[str, NDArray[Any]], number: int, box: Box) -> Crop:

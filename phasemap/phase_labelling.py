@@ -19,7 +19,7 @@ from xanesmap.phasemap.particles import ParticleList, Particles, number_particle
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.resolution import UNKNOWN_BLUR_PX, blur_from_surface, blur_of_resolution
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.phasemap.row_blocks import Rows, block_rows, row_ranges
+from xanesmap.phasemap.row_blocks import BLOCK_VOXELS, Rows, block_rows, row_ranges
 from xanesmap.phasemap.segment_config import SegmentConfig
 from xanesmap.phasemap.shrinkage import surface_of_shape
 from xanesmap.phasemap.surface_distance import depth_below
@@ -122,10 +122,16 @@ def label_volumes(
         volumes.labels,
         rule=rule,
         rows=rows,
-        threads=config.threads or os.cpu_count() or 1,
+        threads=_label_threads(config, result.shape, rows),
         slab_done=lambda done, total: progress("Label phases", done, total),
     )
     return Labelling(particles=particles, rule=rule, blur_source=source)
+
+
+def _label_threads(config: SegmentConfig, shape: tuple[int, ...], rows: int) -> int:
+    """Blocks that are labelled at the same time: fewer where a block of whole slices is large."""
+    together = 2 * BLOCK_VOXELS // max(rows * shape[1] * shape[2], 1)
+    return max(1, min(config.threads or os.cpu_count() or 1, together))
 
 
 def write_sample(result: PhaseMap, config: SegmentConfig, sample: Rows, *, rows: int) -> None:

@@ -225,11 +225,14 @@ def contents(path):
     return files, labels | surfaces
 
 
-def test_a_volume_in_small_blocks_has_the_labels_and_tables_of_one_piece(segmented, scene, tmp_path, monkeypatch):
+@pytest.mark.parametrize("window", [1, 31 * 60 * 92])  # each particle by itself; most of them in windows of rows
+def test_a_volume_in_small_blocks_has_the_labels_and_tables_of_one_piece(
+    segmented, scene, tmp_path, monkeypatch, window
+):
     whole, _ = segmented
     path = write_result(tmp_path / "a.zarr", *scene)
     monkeypatch.setattr(row_blocks, "BLOCK_VOXELS", 1)  # a shard of 16 rows at a time
-    monkeypatch.setattr(crops, "WINDOW_VOXELS", 1)  # the rows of one particle at a time
+    monkeypatch.setattr(crops, "WINDOW_VOXELS", window)
     monkeypatch.setattr(amendment, "_SURFACE_CHUNK", 700)
     configuration = whole.attributes["segmentation"]["configuration"]
     segment_phases(path, **{key: value for key, value in configuration.items() if value is not None})
