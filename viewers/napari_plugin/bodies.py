@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +18,8 @@ from xanesmap.phasemap.result import PhaseMap
 FloatArray = NDArray[np.float32]
 Box = tuple[slice, slice, slice]
 
-VOXELS = 6_000_000
-"""Voxels of all bodies shown together; larger ones are shown from a coarser level of the pyramid."""
+VOXELS = 3_000_000
+"""Voxels of all bodies shown together; of larger ones a coarser level of the pyramid, or every second voxel."""
 FINEST = 3
 """Points per voxel along each axis where a body is small."""
 
@@ -90,18 +91,19 @@ class LabelBlock:
     particle: NDArray[np.integer[Any]]
     """(z, y, x) numbers of particles; 1 in all material where particles were not told apart."""
     level: int
-    first: tuple[int, int, int]
-    """Index of the first voxel at that level."""
+    box: Box
+    """Which voxels of the level these are; every second or third where the level holds too many."""
     voxel_um: float
 
     @property
     def origin_um(self) -> NDArray[np.float64]:
-        """(3,) centre of the first voxel: every second voxel of a level stays where it was."""
-        return np.array(self.first) * self.voxel_um
+        """(3,) centre of the first voxel: voxels of a level stay where they were in the level below."""
+        stride = self.box[0].step
+        return np.array([part.start for part in self.box]) * self.voxel_um / stride
 
 
 def read_labels(result: PhaseMap, *, particle: int | None = None, voxels: int = VOXELS) -> LabelBlock:
-    """Read the labels of a particle, or of all, at the finest level that fits.
+    """Read the labels of a particle, or of all, as finely as fits.
 
     Parameters
     ----------
@@ -127,18 +129,17 @@ def read_labels(result: PhaseMap, *, particle: int | None = None, voxels: int = 
         raise DataError(message)
     box = ndimage.find_objects(found.astype(np.uint8))[0]
     level = _level(box, [array.shape for array in levels], voxels)
-    grown = _box_at(box, len(levels) - 1 - level, levels[level].shape)
+    grown = _thinned(_box_at(box, len(levels) - 1 - level, levels[level].shape), voxels)
     phase, owner = np.asarray(result.levels("phase_labels")[level][grown]), np.asarray(levels[level][grown])
     if result.particle_labels is None:
         owner = (owner > 0).astype(np.uint8)
     shown = owner == particle if particle is not None else owner > 0
-    first = (grown[0].start, grown[1].start, grown[2].start)
     return LabelBlock(
         phase=np.where(shown, phase, 0).astype(np.uint8),
         particle=np.where(shown, owner, 0),
         level=level,
-        first=first,
-        voxel_um=result.pixel_size_um * 2**level,
+        box=grown,
+        voxel_um=result.pixel_size_um * 2**level * grown[0].step,
     )
 
 
@@ -160,12 +161,20 @@ def _box_at(box: Box, finer: int, shape: tuple[int, ...]) -> Box:
     return z, y, x
 
 
+def _thinned(box: Box, voxels: int) -> Box:
+    """Box of which only every second, third... voxel is taken, so that no more than that many are left."""
+    held = float(np.prod([part.stop - part.start for part in box]))
+    # not for the little that a margin adds
+    stride = max(1, math.ceil(np.cbrt(held / (2 * voxels))))
+    z, y, x = (slice(part.start, part.stop, stride) for part in box)
+    return z, y, x
+
+
 def read_bodies(result: PhaseMap, *, particle: int | None = None, voxels: int = VOXELS) -> list[Body]:
     """Bodies of a result; see `read_labels` for the parameters and what is raised."""
     block = read_labels(result, particle=particle, voxels=voxels)
-    z, y, x = (slice(first, first + n) for first, n in zip(block.first, block.phase.shape, strict=True))
     core = core_index(result)
-    fraction = np.asarray(result.levels("fraction")[block.level][core, z, y, x])
+    fraction = np.asarray(result.levels("fraction")[block.level][(core, *block.box)])
     finer = _refinement(block)
     separate = result.particle_labels is not None
     return [
@@ -210,13 +219,13 @@ def _body(
     centre = np.argwhere(own).mean(axis=0) if own.any() else np.array(own.shape) / 2
     return Body(
         number=number,
-        origin_um=((start + np.array(block.first)) * block.voxel_um).astype(np.float32),
+        origin_um=(block.origin_um + start * block.voxel_um).astype(np.float32),
         step_um=block.voxel_um / finer,
         solid=_refined(solid, finer) * np.float32(finer),
         core=_refined(core_depth, finer) * np.float32(finer),
         shares=np.stack([_refined(share, finer) for share in shares]),
         fraction=_refined(mean, finer),
-        centre_um=((start + np.array(block.first) + centre) * block.voxel_um).astype(np.float32),
+        centre_um=(block.origin_um + (start + centre) * block.voxel_um).astype(np.float32),
     )
 
 

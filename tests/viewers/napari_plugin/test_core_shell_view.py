@@ -63,10 +63,10 @@ def test_the_labels_of_a_particle_lie_where_they_are_in_the_volume(segmented_res
     block = read_labels(segmented_result, particle=1)
     own = segmented_result.particle_labels.to_numpy() == 1
     expected = np.where(own, segmented_result.phase_labels.to_numpy(), 0)
-    ends = tuple(slice(first, first + n) for first, n in zip(block.first, block.phase.shape, strict=True))
-    np.testing.assert_array_equal(block.phase, expected[ends])
+    np.testing.assert_array_equal(block.phase, expected[block.box])
     assert np.count_nonzero(block.phase) == np.count_nonzero(expected)
-    np.testing.assert_allclose(block.origin_um, np.array(block.first) * segmented_result.pixel_size_um)
+    first = np.array([part.start for part in block.box])
+    np.testing.assert_allclose(block.origin_um, first * segmented_result.pixel_size_um)
 
 
 def test_a_body_has_the_volume_and_the_centroid_of_its_particle(segmented_result):
@@ -181,8 +181,13 @@ def test_the_core_is_the_phase_that_the_segmentation_says(segmented_result, smal
 def test_a_large_volume_is_read_at_a_coarser_level(pyramid_result):
     whole = read_labels(pyramid_result, voxels=10**9)
     coarse = read_labels(pyramid_result, voxels=60_000)
+    thinned = read_labels(pyramid_result, voxels=4000)
     assert whole.level == 0
-    assert coarse.level == 1
+    assert coarse.level == thinned.level == 1
     assert coarse.voxel_um == 2 * whole.voxel_um
-    points = [np.argwhere(block.phase > 0) * block.voxel_um + block.origin_um for block in (whole, coarse)]
-    np.testing.assert_allclose(points[0].mean(axis=0), points[1].mean(axis=0), atol=whole.voxel_um)
+    assert thinned.voxel_um == 4 * whole.voxel_um
+    points = [np.argwhere(block.phase > 0) * block.voxel_um + block.origin_um for block in (whole, coarse, thinned)]
+    for other in points[1:]:
+        np.testing.assert_allclose(points[0].mean(axis=0), other.mean(axis=0), atol=2 * whole.voxel_um)
+    volumes = [float((body.solid > 0).sum()) * body.step_um**3 for body in read_bodies(pyramid_result, voxels=4000)]
+    assert volumes[0] == pytest.approx(len(points[0]) * whole.voxel_um**3, rel=0.1)
