@@ -132,9 +132,9 @@ def _motion_of_rim(alignment: Alignment) -> float:
     order = np.linspace(-1, 1, len(magnification))
     trend = np.polyval(np.polyfit(order, magnification, 1), order) if len(order) > 1 else np.zeros_like(order)
     largest = max(np.abs(trend).max(), np.sqrt(np.mean((magnification - trend) ** 2)))
-    return float(largest) * alignment.pattern.shape[-1] / 2
-    rim: float = float(largest) * alignment.pattern.shape[-1] / 2
-    return rim
+    half_width: int = alignment.pattern.shape[-1] // 2
+    return float(largest) * half_width
+
 
 def _pattern_in_air(alignment: Alignment) -> float:
     """Rms of the fixed pattern in the rows at the rim of the frames, where no object adds to it."""
