@@ -99,7 +99,8 @@ class LabelBlock:
     def origin_um(self) -> NDArray[np.float64]:
         """(3,) centre of the first voxel: voxels of a level stay where they were in the level below."""
         stride = self.box[0].step
-        return np.array([part.start for part in self.box]) * self.voxel_um / stride
+        first = np.array([part.start for part in self.box], dtype=np.float64)
+        return np.asarray(first * self.voxel_um / stride)
 
 
 def read_labels(result: PhaseMap, *, particle: int | None = None, voxels: int = VOXELS) -> LabelBlock:

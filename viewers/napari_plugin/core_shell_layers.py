@@ -13,9 +13,9 @@ from napari.utils import Colormap
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.core_shell_scene import Surface
 from xanesmap.viewers.napari_plugin.core_shell_view import Drawing, Sphere, Voxels
-from xanesmap.viewers.napari_plugin.layer_plan import label_colouring
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring
 from xanesmap.viewers.napari_plugin.lit_surfaces import AMBIENT, soften_light
-from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT
+from xanesmap.viewers.napari_plugin.own_layers import KIND, REMOVED, RESULT, layer_of_kind
 from xanesmap.viewers.napari_plugin.triangle_cutting import Mesh
 from xanesmap.viewers.view_directions import Camera
 
@@ -46,6 +46,9 @@ def show_drawing(viewer: napari.Viewer, result: PhaseMap, drawing: Drawing) -> l
     list of Layer
         Its layers, from below.
     """
+    phase = layer_of_kind(viewer, PHASE)
+    if phase is not None:
+        phase.metadata[REMOVED] = drawing.removed
     wanted = _wanted(drawing)
     present = {layer.metadata[KIND]: layer for layer in own_layers(viewer)}
     if list(present) != [PREFIX + name for name in wanted]:
@@ -59,6 +62,13 @@ def show_drawing(viewer: napari.Viewer, result: PhaseMap, drawing: Drawing) -> l
 def own_layers(viewer: napari.Viewer) -> list[Layer]:
     """Layers of the view in a viewer, from below."""
     return [layer for layer in viewer.layers if str(layer.metadata.get(KIND, "")).startswith(PREFIX)]
+
+
+def forget_cut(viewer: napari.Viewer) -> None:
+    """Let clicks meet all of the phase labels again."""
+    phase = layer_of_kind(viewer, PHASE)
+    if phase is not None:
+        phase.metadata.pop(REMOVED, None)
 
 
 def hide_others(viewer: napari.Viewer) -> None:

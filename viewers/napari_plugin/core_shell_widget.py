@@ -15,7 +15,13 @@ from qtpy.QtWidgets import QCheckBox, QGridLayout, QGroupBox, QPushButton, QScro
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.bodies import core_index
 from xanesmap.viewers.napari_plugin.core_shell_form import CoreShellForm, label
-from xanesmap.viewers.napari_plugin.core_shell_layers import hide_others, look_through, show_drawing, zoom_out_to
+from xanesmap.viewers.napari_plugin.core_shell_layers import (
+    forget_cut,
+    hide_others,
+    look_through,
+    show_drawing,
+    zoom_out_to,
+)
 from xanesmap.viewers.napari_plugin.core_shell_view import Choices, CoreShellView, Drawing
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import paint, theme_of
@@ -48,6 +54,7 @@ class CoreShellWidget(DockedWidget):
         self.task.answered.connect(self._show)
         self.task.failed.connect(self._fail)
         self.at_the_end(self.task.forget)
+        self.at_the_end(lambda: forget_cut(self.viewer))
         self.listen(self.viewer.layers.events.inserted, self.find_result)
         self.listen(self.viewer.layers.events.removed, self.find_result)
         self.listen(self.viewer.events.theme, self._paint_bar)

@@ -16,6 +16,9 @@ KIND = "xanesmap_layer"
 STEPS = "xanesmap_steps"
 """Key under which they hold the `AxisSteps` of axes whose steps are not even, or not in um."""
 
+REMOVED = "xanesmap_removed"
+"""Key under which those of the phase labels hold the half-spaces whose common part the core-shell view has cut away."""
+
 
 def mu_layer(viewer: Any) -> Layer | None:
     """The layer of the attenuation; None where the result has none or it was removed."""

@@ -9,7 +9,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
-from xanesmap.viewers.napari_plugin.session import layer_of_kind
+from xanesmap.viewers.napari_plugin.own_layers import REMOVED, layer_of_kind
 from xanesmap.viewers.napari_plugin.sight_line import HalfSpace, Voxel, first_voxel
 
 
@@ -40,14 +40,23 @@ def picked_voxel(viewer: ViewerModel, event: Any) -> Voxel | None:
         return None
     beyond = np.asarray(event.position) + np.asarray(event.view_direction)
     direction = np.asarray(phase.world_to_data(beyond), dtype=np.float64)[-3:] - start
-    return first_voxel(labels, start=start, direction=direction, kept=_kept(phase))
+    return first_voxel(labels, start=start, direction=direction, kept=_kept(phase), removed=_removed(phase))
 
 
 def _kept(layer: Layer) -> list[HalfSpace]:
     """Clipping planes in voxels: napari takes their position and normal in coordinates of the world."""
-    scale = np.asarray(layer.scale)[-3:]
     planes = [plane for plane in layer.experimental_clipping_planes if plane.enabled]
+    return [_in_voxels(layer, plane.position, plane.normal) for plane in planes]
+
+
+def _removed(layer: Layer) -> list[HalfSpace]:
+    """Half-spaces of what the core-shell view has cut away, while it stands in for the layer."""
     return [
-        (np.asarray(layer.world_to_data(plane.position), dtype=np.float64)[-3:], np.asarray(plane.normal) * scale)
-        for plane in planes
+        _in_voxels(layer, space.point, space.normal) for space in layer.metadata.get(REMOVED, ()) if not layer.visible
     ]
+
+
+def _in_voxels(layer: Layer, point: Any, normal: Any) -> HalfSpace:
+    """A half-space of the world in voxels."""
+    scale = np.asarray(layer.scale)[-3:]
+    return np.asarray(layer.world_to_data(point), dtype=np.float64)[-3:], np.asarray(normal) * scale

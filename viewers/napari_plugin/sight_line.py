@@ -23,6 +23,7 @@ def first_voxel(
     start: ArrayLike,
     direction: ArrayLike,
     kept: Sequence[HalfSpace] = (),
+    removed: Sequence[HalfSpace] = (),
 ) -> Voxel | None:
     """First labelled voxel that a line meets, exactly: every voxel it crosses is asked, however thin its corner.
 
@@ -37,6 +38,8 @@ def first_voxel(
         (3,) where it leads, of any length above 0.
     kept
         Half-spaces outside which nothing is drawn, in voxels too.
+    removed
+        Half-spaces in whose common part nothing is drawn, such as that of a wedge.
 
     Returns
     -------
@@ -48,7 +51,8 @@ def first_voxel(
     The crossings of the line with the planes between voxels, as in Amanatides and Woo, Eurographics 87, 3 (1987),
     doi:10.2312/egtp.19871000; sorted at once instead of stepped through.
     """
-    for crossed in _blockwise(_crossed_voxels(labels.shape, start=start, direction=direction, kept=kept)):
+    voxels = _crossed_voxels(labels.shape, start=start, direction=direction, kept=kept, removed=removed)
+    for crossed in _blockwise(voxels):
         low, high = crossed.min(axis=0), crossed.max(axis=0) + 1
         block = np.asarray(labels[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))])
         hits = np.flatnonzero(block[tuple((crossed - low).T)])
@@ -59,9 +63,14 @@ def first_voxel(
 
 
 def _crossed_voxels(
-    shape: tuple[int, ...], *, start: ArrayLike, direction: ArrayLike, kept: Sequence[HalfSpace]
+    shape: tuple[int, ...],
+    *,
+    start: ArrayLike,
+    direction: ArrayLike,
+    kept: Sequence[HalfSpace],
+    removed: Sequence[HalfSpace],
 ) -> NDArray[np.intp]:
-    """(voxel, 3) all that a line crosses, in its order."""
+    """(voxel, 3) all that a line crosses where something is drawn, in its order."""
     origin, towards = np.asarray(start, dtype=np.float64), np.asarray(direction, dtype=np.float64)
     towards = towards / np.linalg.norm(towards)
     corners = np.array(shape) - 0.5
@@ -71,8 +80,10 @@ def _crossed_voxels(
     if not near < far:
         return np.zeros((0, 3), np.intp)
     cuts = np.concatenate([[near, far], *(_crossings(origin[i], towards[i], near, far) for i in range(3))])
-    cuts.sort()
+    entry, exit_ = _inside(origin, towards, removed) if removed else (far, far)
+    cuts = np.sort(np.concatenate([cuts, np.clip([entry, exit_], near, far)]))
     middles = (cuts[1:] + cuts[:-1]) / 2  # one point in each voxel that is crossed
+    middles = middles[(middles <= entry) | (middles >= exit_)]
     voxels = np.rint(origin + middles[:, np.newaxis] * towards).astype(np.intp)
     inside: NDArray[np.intp] = np.clip(voxels, 0, np.array(shape) - 1)
     return inside

@@ -7,6 +7,7 @@ from xanesmap.viewers.napari_plugin.core_shell_layers import own_layers
 from xanesmap.viewers.napari_plugin.core_shell_widget import NO_PARTICLES, NO_RESULT, CoreShellWidget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT
+from xanesmap.viewers.napari_plugin.picking import picked_voxel
 
 
 def add_hidden_layer(viewer, result):
@@ -156,6 +157,23 @@ def test_buttons_turn_the_camera_along_crystal_and_principal_axes(opened, mouse)
         rim = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
         assert rim.max() < 10  # the whole object is in the canvas
         tick(opened.behind)
+
+
+class Sight:
+    """What picking takes of a mouse event of napari."""
+
+    def __init__(self, position, view_direction):
+        self.position, self.view_direction = position, view_direction
+
+
+def test_a_click_on_a_cut_face_meets_the_voxel_at_it(opened, choose, segmented_result):
+    choose(opened, opened.form.shape, "half")
+    middle = np.array(opened.drawing.middle_um)
+    found = picked_voxel(opened.viewer, Sight(middle - (50, 0, 0), (1.0, 0.0, 0.0)))
+    assert found == tuple(np.rint(middle / segmented_result.pixel_size_um).astype(int).tolist())
+    assert segmented_result.phase_labels.to_numpy()[found] == 1  # the core
+    opened.viewer.layers["phase"].visible = True
+    assert picked_voxel(opened.viewer, Sight(middle - (50, 0, 0), (1.0, 0.0, 0.0)))[0] < found[0]
 
 
 def test_a_direction_that_is_none_is_told_and_the_drawing_stays(opened, choose, settle):

@@ -81,3 +81,19 @@ def test_of_a_volume_on_disk_little_is_read_and_the_same_found():
         found = first_voxel(stored, start=start, direction=direction)
         assert found == first_voxel(values, start=start, direction=direction)
         assert stored.n_read < 0.25 * values.size
+
+
+def test_a_line_through_what_was_cut_away_meets_what_is_behind():
+    """A wedge open towards the eye: every line is asked in small steps for the first voxel that is left."""
+    rng = np.random.default_rng(3)
+    labels = np.ones((15, 16, 17), np.uint8)
+    wedge = [((7.0, 7.3, 8.1), (0.0, 0.8, 0.6)), ((7.0, 7.3, 8.1), (0.1, -0.7, 0.7))]
+    for _ in range(50):
+        start, towards = rng.uniform(0, 15, 3), rng.standard_normal(3)
+        towards /= np.linalg.norm(towards)
+        points = start + np.linspace(-40, 40, 160_001)[:, None] * towards
+        inside = np.all((points > -0.5) & (points < np.array(labels.shape) - 0.5), axis=1)
+        in_wedge = np.all([(points - point) @ np.array(normal) > 0 for point, normal in wedge], axis=0)
+        left = points[inside & ~in_wedge]
+        expected = tuple(np.rint(left[0]).astype(int).tolist()) if len(left) else None
+        assert first_voxel(labels, start=start, direction=towards, removed=wedge) == expected
