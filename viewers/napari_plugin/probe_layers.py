@@ -18,7 +18,7 @@ Tool = Literal["box", "lasso", "polygon"]
 OUTLINES, MARKS = "probe outline", "probed"
 
 _MODES = {"box": "add_rectangle", "lasso": "add_polygon_lasso", "polygon": "add_polygon"}
-_MARK_PX = (10, 18)  # least and largest on the screen
+_MARK_PX = (0, 18)  # on the screen; a least size would draw the point that napari hides where it has none to show
 
 
 class ProbeLayers:
