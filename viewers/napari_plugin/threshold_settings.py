@@ -24,6 +24,9 @@ _OPTIONS = {
     "resolution_nm": "--resolution-nm",
     "neck": "--neck",
     "null_draws": "--null-draws",
+    "error_draws": "--error-draws",
+    "coupling": "--coupling",
+    "largest_box_px": "--largest-box-px",
     "line_radius_um": "--line-radius-um",
 }
 _NAMED_POINTS = {"axes": "--axis", "lines": "--line", "boxes": "--box"}

@@ -28,7 +28,6 @@ from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.phasemap.phase_labelling import LabelledResult
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import phase_colours
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
@@ -58,7 +57,6 @@ from xanesmap.viewers.napari_plugin.threshold_model import (
 from xanesmap.viewers.napari_plugin.threshold_settings import command_line, first_thresholds, segment_settings
 from xanesmap.viewers.napari_plugin.trial_layer import TrialLayer
 
-NO_PARTICLES_IN_IMAGES = "A result of 2-D images has no volumes to segment: areas and shares only."
 AUTOMATIC_VOXELS = 20_000_000
 """Voxels up to which the full resolution is computed without being asked for."""
 
@@ -164,9 +162,7 @@ class ThresholdWidget(DockedWidget):
             self.trial.remove()
             self.say(missing_result_text(self.viewer))
             return
-        is_flat = result.attenuation_unit == OPTICAL_DEPTH
-        self.segment.setEnabled(not is_flat)
-        self.say(NO_PARTICLES_IN_IMAGES if is_flat else "Reading maps...")
+        self.say("Reading maps...")
         self.live.ask(lambda go_on: CoarseExplorer(coarse_maps(result), result, blur_px=known_blur_px(result)))
 
     def _show_live(self, answer: CoarseExplorer | Exploration) -> None:
@@ -178,8 +174,7 @@ class ThresholdWidget(DockedWidget):
         inside = maps.amount[maps.mask & np.isfinite(maps.amount)]
         largest = float(np.percentile(inside, _HIGHEST_PERCENTILE)) if inside.size else 1.0
         self.form.begin(first_thresholds(result), largest_amount=max(largest, 1e-9), unit=result.attenuation_unit)
-        if self.segment.isEnabled():
-            self.say("Move a slider. Colours and numbers follow; errors come with the full resolution.")
+        self.say("Move a slider. Colours and numbers follow; errors come with the full resolution.")
         self._try()
 
     @property
@@ -215,7 +210,10 @@ class ThresholdWidget(DockedWidget):
         if self.tried is None or tried.labels is not self.tried.labels:
             self.trial.show(tried, self.result)
         self.tried = tried
-        self.table.setHorizontalHeaderLabels(["phase", f"volume ({readable_unit(tried.unit)})", "share of the sample"])
+        extent = "area" if tried.unit == "um^2" else "volume"
+        self.table.setHorizontalHeaderLabels(
+            ["phase", f"{extent} ({readable_unit(tried.unit)})", "share of the sample"]
+        )
         self.table.setRowCount(len(tried.volumes))
         for row, (volume, colour) in enumerate(zip(tried.volumes, phase_colours(self.result.phases), strict=True)):
             self.table.setItem(row, 0, QTableWidgetItem(swatch(to_hex(colour)), volume.name))

@@ -16,7 +16,7 @@ from xanesmap.viewers.napari_plugin import threshold_widget as module
 from xanesmap.viewers.napari_plugin.layer_plan import PARTICLE, PHASE
 from xanesmap.viewers.napari_plugin.missing_result import NO_RESULT
 from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
-from xanesmap.viewers.napari_plugin.threshold_widget import NO_PARTICLES_IN_IMAGES, ThresholdWidget
+from xanesmap.viewers.napari_plugin.threshold_widget import ThresholdWidget
 from xanesmap.viewers.napari_plugin.trial_layer import TRIAL
 
 
@@ -186,14 +186,13 @@ def test_without_a_result_there_is_a_sentence_and_one_that_is_opened_is_taken(
     settle.until(lambda: at_rest(widget))
 
 
-def test_of_images_only_areas_are_explored(viewer, shown_widget, small_result, settle):
+def test_of_images_areas_are_explored(viewer, shown_widget, small_result, settle):
     flat = dataclasses.replace(small_result, attributes={**small_result.attributes, "attenuation_unit": "1"})
     open_lightly(viewer, flat)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
     settle.until(lambda: widget.tried is not None)
-    assert widget.text.text() == NO_PARTICLES_IN_IMAGES
-    assert not widget.segment.isEnabled()
-    assert "µm²" in widget.table.horizontalHeaderItem(1).text()
+    assert widget.segment.isEnabled()
+    assert widget.table.horizontalHeaderItem(1).text() == "area (µm²)"
     settle.until(lambda: at_rest(widget))
 
 
