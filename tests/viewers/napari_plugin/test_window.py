@@ -52,3 +52,19 @@ def test_every_widget_opens_from_the_menu_with_the_viewer_itself_and_leaves_noth
     settle(0.2)
     assert list(opened.layers) == layers
     assert callbacks(opened) == before
+
+
+def test_slices_that_were_not_probed_have_no_mark(opened, small_result, settle):
+    dock, widget = opened.window.add_plugin_dock_widget(*SPECTRUM_PROBE)
+    opened.theme, opened.dims.ndisplay = "light", 2
+    for layer in opened.layers:
+        layer.visible = False
+    voxel = np.argwhere(np.asarray(layer_of_kind(opened, PHASE).data) == 1)[0]
+    widget.show_voxel(tuple(map(int, voxel)))
+    settle.until(lambda: len(widget.spectra) == 1 and not widget.work.is_busy)
+    opened.canvas.overlays.scale_bar.visible = opened.canvas.overlays.axes.visible = False
+    opened.dims.set_current_step(1, (int(voxel[0]) + 5) % small_result.shape[0])
+    assert opened.screenshot(canvas_only=True, flash=False)[..., :3].min() > 200
+    opened.window.remove_dock_widget(dock)
+    widget.close()
+    widget.deleteLater()
