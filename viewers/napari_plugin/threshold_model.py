@@ -94,7 +94,7 @@ class CoarseExplorer:
         rule = label_rule(self.result, config, blur_px=self.blur_px / maps.step)
         sample = (config.mask_threshold_per_um, config.smoothing_px)
         mask = self._cached("mask", sample, lambda: _coarse_sample(maps, *sample))
-        least = max(1, round(config.least_voxels / maps.step**3))
+        least = max(1, round(config.least_voxels / maps.step ** _dimensions(self.result)))
         parts = self._cached(
             "particles",
             (*sample, config.neck, least),
