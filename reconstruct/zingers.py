@@ -14,13 +14,22 @@ from xanesmap.reconstruct.scan import CountArray, FloatArray
 BoolArray = NDArray[np.bool_]
 IndexArray = NDArray[np.intp]
 
-SAME_FRAME = ((0, -1), (0, 1))
-OTHER_FRAMES = tuple((da, du) for da in (-1, 1) for du in (-1, 0, 1))
-NEIGHBOURS = (*SAME_FRAME, *OTHER_FRAMES)
-"""Steps (angle, u) from a pixel to its eight neighbours, those of its own frame first."""
+Steps = tuple[tuple[int, int], ...]
+
+NEIGHBOURS: Steps = ((0, -1), (0, 1), *((da, du) for da in (-1, 1) for du in (-1, 0, 1)))
+"""Steps (angle, u) from a pixel to its eight neighbours."""
+
+WIDEST = 3
+"""Widest zinger, pixels."""
+REACH = 3
+"""Farthest that frames may jump from one to the next, pixels."""
+OTHER_FRAMES: Steps = tuple((da, du) for da in (-1, 1) for du in range(-REACH, REACH + 1))
+"""Steps (angle, u) to where the frames before and after may show what a pixel shows."""
+SIDES = tuple((left, right) for left in range(1, WIDEST + 1) for right in range(1, WIDEST + 2 - left))
+"""Distances to the pixels just left and right of a zinger that the pixel is part of."""
 
 MAX_PASSES = 3
-"""A zinger three pixels wide is found from its ends inwards."""
+"""What stood beside a zinger that is filled may be found then."""
 
 
 def find_zingers(
@@ -28,10 +37,10 @@ def find_zingers(
 ) -> BoolArray:
     """Pixels brighter than their neighbours by many times the noise.
 
-    A zinger hits one frame: it must exceed the three neighbours in the frame before, the three in the frame
-    after, and at least one of the two in its own, so that two zingers side by side are found. A value within
-    the range of its neighbours is never called a zinger, so edges and gaps between particles stay; a zinger
-    fainter than the edge it sits on stays as well.
+    A zinger hits one frame and few pixels: it must exceed what the frames before and after show within three pixels,
+    and be a peak at most three pixels wide in its own frame. Edges and gaps between particles stay, in a scan whose
+    frames jump as well: an edge that one frame shows elsewhere is no peak, and a gap is found again beside its place.
+    A zinger fainter than the edge it sits on stays too.
 
     Parameters
     ----------
@@ -46,17 +55,22 @@ def find_zingers(
     -------
     `(angle, u)` True where a zinger is.
     """
-    around = np.pad(transmission, 1, mode="reflect")
-    # Necessary and cheap: above the lower one of the two neighbours in each direction.
-    lower_u = np.minimum(around[1:-1, :-2], around[1:-1, 2:])
-    lower_angle = np.minimum(around[:-2, 1:-1], around[2:, 1:-1])
+    around = _pad(transmission, REACH)
+    n_angles, n_u = transmission.shape
+    # Necessary and cheap: above the lowest within reach on either side, and one of the frames before and after.
+    own = around[REACH : REACH + n_angles]
+    left = np.minimum.reduce([own[:, REACH - step : REACH - step + n_u] for step in range(1, WIDEST + 1)])
+    right = np.minimum.reduce([own[:, REACH + step : REACH + step + n_u] for step in range(1, WIDEST + 1)])
+    lower_u = np.maximum(left, right)
+    before, after = around[REACH - 1 : REACH - 1 + n_angles], around[REACH + 1 : REACH + 1 + n_angles]
+    lower_angle = np.minimum(before, after)[:, REACH : REACH + n_u]
     level = np.maximum(lower_u, lower_angle)
     excess = transmission - level
     possible = (excess > 0) & (excess**2 > n_sigma**2 * _variance(level, variance_slope, variance_offset))
     angles, columns = np.nonzero(possible)
     found = np.zeros(transmission.shape, dtype=np.bool_)
     if angles.size:
-        level_here = _highest_normal_level(_gather(around, angles, columns))  # (candidate,)
+        level_here = _highest_normal_level(around, angles, columns)  # (candidate,)
         variance = _variance(level_here, variance_slope[columns], variance_offset[columns])
         found[angles, columns] = transmission[angles, columns] - level_here > n_sigma * np.sqrt(variance)
     return found
@@ -105,8 +119,8 @@ def fill_from_neighbours(values: FloatArray, bad: BoolArray) -> None:
     missing = bad.copy()
     while np.any(missing):
         angles, columns = np.nonzero(missing)
-        around = _gather(_pad(values), angles, columns)  # (8, missing)
-        valid = ~_gather(_pad(missing), angles, columns)
+        around = _gather(_pad(values, 1), angles, columns, width=1, steps=NEIGHBOURS)  # (8, missing)
+        valid = ~_gather(_pad(missing, 1), angles, columns, width=1, steps=NEIGHBOURS)
         reached = np.any(valid, axis=0)
         if not np.any(reached):
             break
@@ -131,7 +145,7 @@ def spread_of_neighbours(values: FloatArray, where: BoolArray) -> FloatArray:
     `(n_true,)` spread, in the order of `values[where]`.
     """
     angles, columns = np.nonzero(where)
-    around = _gather(_pad(values), angles, columns)
+    around = _gather(_pad(values, 1), angles, columns, width=1, steps=NEIGHBOURS)
     return np.asarray(np.mean((around - values[where]) ** 2, axis=0))
 
 
@@ -167,19 +181,22 @@ def mean_without_zingers(
     return values.mean(axis=0), int(np.count_nonzero(found))
 
 
-def _highest_normal_level(neighbours: FloatArray) -> FloatArray:
-    same, other = neighbours[: len(SAME_FRAME)], neighbours[len(SAME_FRAME) :]
-    return np.asarray(np.maximum(other.max(axis=0), same.min(axis=0)))
+def _highest_normal_level(around: FloatArray, angles: IndexArray, columns: IndexArray) -> FloatArray:
+    """`(n,)` what n pixels may show if they are no zinger, from the sinogram with `REACH` reflected pixels around."""
+    other = _gather(around, angles, columns, width=REACH, steps=OTHER_FRAMES).max(axis=0)
+    sides = [((0, -left), (0, right)) for left, right in SIDES]
+    own = [_gather(around, angles, columns, width=REACH, steps=steps).max(axis=0) for steps in sides]
+    return np.asarray(np.maximum(other, np.minimum.reduce(own)))
 
 
 def _variance(level: FloatArray, slope: FloatArray, offset: FloatArray) -> FloatArray:
     return np.asarray(slope * np.maximum(level, 0) + offset)
 
 
-def _pad(values: NDArray[Any]) -> NDArray[Any]:
-    return np.pad(values, 1, mode="reflect")
+def _pad(values: NDArray[Any], width: int) -> NDArray[Any]:
+    return np.pad(values, width, mode="reflect")
 
 
-def _gather(around: NDArray[Any], angles: IndexArray, columns: IndexArray) -> NDArray[Any]:
-    """`(8, n)` neighbours of n pixels, from the sinogram with one reflected pixel on each side."""
-    return np.stack([around[angles + 1 + da, columns + 1 + du] for da, du in NEIGHBOURS])
+def _gather(around: NDArray[Any], angles: IndexArray, columns: IndexArray, *, width: int, steps: Steps) -> NDArray[Any]:
+    """`(step, n)` neighbours of n pixels, from the sinogram with `width` reflected pixels around."""
+    return np.stack([around[angles + width + da, columns + width + du] for da, du in steps])

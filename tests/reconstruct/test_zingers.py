@@ -64,6 +64,20 @@ def test_sharp_edges_are_not_taken_for_zingers(photons):
     assert false / values < 1e-4
 
 
+@pytest.mark.parametrize("photons", [2000.0, 20000.0, 200000.0])
+@pytest.mark.parametrize("sharp", [True, False])
+def test_frames_that_jump_lose_no_pixel(photons, sharp):
+    false = values = 0
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        clean, _ = sinogram(rng, photons=photons, sharp=sharp)
+        jumped = np.stack([np.roll(frame, shift) for frame, shift in zip(clean, rng.integers(-1, 3, 181), strict=True)])
+        noisy = rng.poisson(photons * jumped) / photons
+        false += np.count_nonzero(find_zingers(noisy, **law(photons, 200)))
+        values += noisy.size
+    assert false / values < 1e-4
+
+
 def test_a_zinger_brighter_than_the_edges_is_found_anywhere():
     rng = np.random.default_rng(0)
     _, noisy = sinogram(rng, photons=2000.0, sharp=True)
