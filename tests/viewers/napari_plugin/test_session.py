@@ -142,6 +142,7 @@ def test_labels_are_told_in_3d_before_the_mouse_was_in_the_canvas(session):
     session.dims.ndisplay = 2
     session.cursor._view_direction = None  # as a mouse that moves in 2-D leaves it
     session.dims.ndisplay = 3
+    session.mouse_over_canvas = True  # a window of another process may lie above this one
     session.layers.selection.active = layer_of_kind(session, "mu")
     session.layers.selection.active = layer_of_kind(session, "phase")
     assert "phase" in session._calc_status_from_cursor()[0]["layer_name"]
