@@ -24,6 +24,7 @@ PREFIX = "core-shell "
 
 _FILLED = 0.92  # share of the canvas across which the ball around everything lies
 _GLASS_AMBIENT = 0.7
+_VALUE_AMBIENT = 0.75  # colours that stand for numbers shall be found again in their bar
 _PALE = 0.35  # white in the colours of what is transparent, which would darken what is behind
 _UNKNOWN = (0.7, 0.7, 0.7)
 _UM = ("um", "um", "um")
@@ -101,7 +102,8 @@ def _put(viewer: napari.Viewer, result: PhaseMap, name: str, part: Any, present:
         layer.opacity = part.opacity
         # what is transparent must not hide what is drawn after it, and shows what lies behind
         layer.blending = "translucent" if part.opacity < 1 else "opaque"
-        soften_light(viewer, layer, ambient=_GLASS_AMBIENT if part.opacity < 1 else AMBIENT)
+        ambient = _VALUE_AMBIENT if part.by_value else AMBIENT
+        soften_light(viewer, layer, ambient=_GLASS_AMBIENT if part.opacity < 1 else ambient)
         return layer
     if isinstance(part, Mesh):
         colours = np.broadcast_to(np.array([*_UNKNOWN, 1.0], np.float32), (len(part.vertices), 4)).copy()
@@ -133,7 +135,7 @@ def _put_values(viewer: napari.Viewer, part: Any, present: Layer | None, options
         present.data = data
     present.contrast_limits_range = part.limits
     present.contrast_limits = part.limits
-    soften_light(viewer, present, ambient=0.6)
+    soften_light(viewer, present, ambient=_VALUE_AMBIENT)
     return present
 
 

@@ -57,6 +57,8 @@ class Surface:
     mesh: Mesh
     """With red, green and blue."""
     opacity: float = 1.0
+    by_value: bool = False
+    """Whether colours stand for numbers, which little shade may change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -143,7 +145,8 @@ def scene(model: Model, look: Look) -> list[Surface]:
             for skin in model.skins
         ]
         surfaces.append(Surface(name=CORE, mesh=joined(cores)))
-    surfaces.append(Surface(name=SHELL, mesh=joined(shells), opacity=look.shell_opacity))
+    by_value = model.tint == "fraction"
+    surfaces.append(Surface(name=SHELL, mesh=joined(shells), opacity=look.shell_opacity, by_value=by_value))
     return [surface for surface in surfaces if not surface.mesh.empty]
 
 

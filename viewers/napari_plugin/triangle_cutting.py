@@ -72,7 +72,7 @@ def side_above(mesh: Mesh, heights: FloatArray) -> Mesh:
     above = heights > 0
     count = above[mesh.faces].sum(axis=1)
     if not np.any((count > 0) & (count < 3)):
-        return _used(Mesh(vertices=mesh.vertices, faces=mesh.faces[count == 3], values=mesh.values))
+        return compact(Mesh(vertices=mesh.vertices, faces=mesh.faces[count == 3], values=mesh.values))
     singles = _rotated(mesh.faces[count == 1], above)  # first corner above
     pairs = _rotated(mesh.faces[count == 2], ~above)  # first corner below
     edges = np.concatenate([singles[:, [0, 1]], singles[:, [0, 2]], pairs[:, [0, 1]], pairs[:, [0, 2]]])
@@ -84,7 +84,7 @@ def side_above(mesh: Mesh, heights: FloatArray) -> Mesh:
         np.stack([r, pairs[:, 1], pairs[:, 2]], axis=1),
         np.stack([r, pairs[:, 2], s], axis=1),
     ]
-    return _used(
+    return compact(
         Mesh(
             vertices=np.concatenate([mesh.vertices, vertices]),
             faces=np.concatenate(faces),
@@ -113,8 +113,8 @@ def _crossings(
     return vertices, values, places
 
 
-def _used(mesh: Mesh) -> Mesh:
-    """Mesh without the vertices that no face uses."""
+def compact(mesh: Mesh) -> Mesh:
+    """The same mesh without the vertices that no face uses."""
     used = np.zeros(len(mesh.vertices), dtype=np.bool_)
     used[mesh.faces] = True
     number = np.cumsum(used) - 1

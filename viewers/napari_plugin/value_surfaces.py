@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.cuts import HalfSpace
-from xanesmap.viewers.napari_plugin.triangle_cutting import Mesh, outside
+from xanesmap.viewers.napari_plugin.triangle_cutting import Mesh, compact, outside
 
 Quantity = Literal["thickness", "curvature"]
 
@@ -115,7 +115,7 @@ def read_value_surface(
 
 
 def _cut(mesh: Mesh, shown: NDArray[np.bool_], spaces: Sequence[HalfSpace]) -> Mesh:
-    part = Mesh(vertices=mesh.vertices, faces=mesh.faces[shown], values=mesh.values)
+    part = compact(Mesh(vertices=mesh.vertices, faces=mesh.faces[shown], values=mesh.values))
     return outside(part, spaces) if spaces else part
 
 

@@ -153,6 +153,8 @@ def test_shell_thickness_is_known_on_the_particle_with_a_core_only(view, segment
     assert one.name == "shell thickness (µm)"
     assert one.unknown.empty
     assert one.limits[0] == 0
+    sphere = view.draw(Choices(particle=1)).sphere
+    assert np.linalg.norm(one.mesh.vertices - sphere.centre_um, axis=1).max() < 1.2 * sphere.radius_um
     all_of_them = view.draw(Choices(style="thickness")).values
     assert not all_of_them.unknown.empty
     assert all_of_them.limits == one.limits
