@@ -213,14 +213,14 @@ def _class_names(result: PhaseMap, limits: tuple[float, float]) -> tuple[str, st
 
 @_styled
 def sigma_figure(result: PhaseMap) -> Figure:
-    """Map of the statistical uncertainty of the fractions, and its histogram inside the mask.
+    """Map of the standard error of the fractions, and its histogram inside the mask.
 
     Parameters
     ----------
     result
         A finished result.
     """
-    title = "Statistical uncertainty of the fractions"
+    title = "Standard error of the fractions"
     position = slice_position(result)
     if position is None:
         return statement_figure(title, _EMPTY)

@@ -53,7 +53,7 @@ def amount_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
 
 
 def sigma_row(result: PhaseMap, position: SlicePosition) -> ImageRow:
-    """Slices of the statistical uncertainty of the fraction; of several phases, the largest."""
+    """Slices of the standard error of the fraction; of several phases, the largest."""
     # fmax, unlike nanmax, says nothing of pixels that are NaN in every phase.
     images = [np.fmax.reduce(plane, axis=0) for plane in cut(result, "fraction_sigma", position)]
     return ImageRow(

@@ -30,7 +30,14 @@ class View:
     across: int
     """Axis along which one looks."""
     from_far: bool = False
-    """Whether the eye is at the far end of that axis; right and left then change places."""
+    """Whether the eye is at the far end of that axis."""
+
+    @property
+    def right_sign(self) -> int:
+        """-1 where that axis runs to the left: x, y, z are right-handed, and right x down points away from the eye."""
+        xyz = [2 - axis for axis in (self.right, self.down, self.across)]
+        handedness = 1 if xyz in ([0, 1, 2], [1, 2, 0], [2, 0, 1]) else -1
+        return -handedness if self.from_far else handedness
 
     @property
     def title(self) -> str:
@@ -40,7 +47,7 @@ class View:
 
 VIEWS = (
     View(right=2, down=1, across=0),
-    View(right=2, down=0, across=1),
+    View(right=2, down=0, across=1, from_far=True),
     View(right=1, down=0, across=2),
     View(right=2, down=1, across=0, from_far=True),
 )
@@ -75,12 +82,13 @@ def draw_surface(
     """
     corners = vertices[faces]  # (face, corner, 3)
     towards = 1.0 if view.from_far else -1.0
-    mirrored = -1.0 if view.from_far else 1.0
-    flat = np.stack([mirrored * corners[..., view.right], corners[..., view.down]], axis=-1)
+    flat = np.stack([view.right_sign * corners[..., view.right], corners[..., view.down]], axis=-1)
     height = towards * corners[..., view.across]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-    lit = np.stack([mirrored * normal[:, view.right], normal[:, view.down], towards * normal[:, view.across]], axis=-1)
+    lit = np.stack(
+        [view.right_sign * normal[:, view.right], normal[:, view.down], towards * normal[:, view.across]], axis=-1
+    )
     # both sides of an open surface are lit
     lit *= np.sign(np.where(lit[:, 2:] == 0, 1, lit[:, 2:]))
     brightness = _AMBIENT + (1 - _AMBIENT) * np.clip(lit @ _LIGHT, 0, 1)

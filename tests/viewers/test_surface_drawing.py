@@ -35,3 +35,13 @@ def test_faces_take_the_mean_of_their_corners_and_grey_where_one_is_unknown():
     colours = face_colours(values, FACES, colour_map=colormaps["viridis"], norm=Normalize(0, 1))
     assert tuple(colours[0]) == colormaps["viridis"](0.0)
     assert tuple(colours[1]) == UNKNOWN
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_is_shown_as_its_mirror_image(view):
+    def direction(axis, sign):
+        return sign * np.eye(3)[2 - axis]  # of z, y, x, in x, y, z
+
+    right, down = direction(view.right, view.right_sign), direction(view.down, 1)
+    away = direction(view.across, -1 if view.from_far else 1)
+    np.testing.assert_array_equal(np.cross(right, down), away)
