@@ -67,7 +67,7 @@ class Body:
     @property
     def volume(self) -> float:
         """Voxels: what the surface encloses where it was drawn from filled parts, otherwise their number."""
-        return self.surface.enclosed_volume if self.drawn_from == "filled parts" else float(self.inside.sum())
+        return self.surface.rounded_volume if self.drawn_from == "filled parts" else float(self.inside.sum())
 
     @property
     def equivalent_radius(self) -> float:

@@ -52,6 +52,19 @@ class Surface:
         return abs(float(np.einsum("ij,ij->", a, np.cross(b, c)))) / 6
 
     @property
+    def rounded_volume(self) -> float:
+        """Volume in voxels inside the smooth surface through the vertices of a closed one.
+
+        Flat triangles cut off what bulges above them: 1 % of a ball of 5 voxels radius. A surface of second order
+        through two vertices stands ``(n2 - n1) . (p2 - p1) / 8`` above the middle of their edge, and its mean height
+        over a triangle is the mean of those of its edges.
+        """
+        corners, normals = self.vertices[self.faces], self.normals[self.faces]  # (face, corner, 3)
+        turned, along = normals - np.roll(normals, 1, axis=1), corners - np.roll(corners, 1, axis=1)
+        above = np.einsum("ijk,ijk->i", turned, along) / 24
+        return self.enclosed_volume + float(above @ face_areas(self))
+
+    @property
     def euler_characteristic(self) -> int:
         """Vertices less edges plus faces: 2 for a sphere, 0 for a torus."""
         edges, _ = edges_of(self.faces)

@@ -61,7 +61,8 @@ def test_pulls_of_sizes_and_shapes_of_ellipsoids_with_noise_are_near_one(solids,
     width = {name: float(np.sqrt(np.mean([one[name] ** 2 for one in found]))) for name in found[0]}
     # a mask ends farther inside where a body is bent more, which makes it rounder: that is not in its errors
     widest = 1.8 if with_parts else 2.6
-    assert {name: w for name, w in width.items() if not 0.3 < w < widest} == {}
+    # errors also hold how far threshold and blur of a scan are off, which are known here: volumes feel that most
+    assert {name: w for name, w in width.items() if not (0.15 if name == "volume" else 0.3) < w < widest} == {}
     assert 0.6 < np.sqrt(np.mean(np.square(list(width.values())))) < 1.4
 
 

@@ -3,6 +3,7 @@ import pytest
 
 from xanesmap.phasemap.surface import (
     EMPTY,
+    Surface,
     joined,
     moved,
     part_of,
@@ -71,3 +72,15 @@ def test_surfaces_join_part_and_move():
     np.testing.assert_allclose(first.vertices, surface.vertices)
     assert first.area == pytest.approx(surface.area)
     assert joined([]).is_empty
+
+
+@pytest.mark.parametrize("radius", [4.2, 6.0, 9.3])
+def test_the_rounded_volume_of_a_ball_misses_nothing_that_flat_triangles_cut_off(radius):
+    grid = np.arange(24) - 11.7
+    distance = np.sqrt(grid[:, None, None] ** 2 + grid[:, None] ** 2 + grid**2)
+    drawn = surface_at_level(radius - distance, level=0.0)
+    outwards = (drawn.vertices - 11.7) / np.linalg.norm(drawn.vertices - 11.7, axis=1, keepdims=True)
+    ball = Surface(vertices=11.7 + radius * outwards, faces=drawn.faces, normals=outwards)
+    true = 4 / 3 * np.pi * radius**3
+    assert ball.rounded_volume == pytest.approx(true, rel=1e-3)
+    assert ball.enclosed_volume < 0.996 * true
