@@ -111,18 +111,7 @@ def map_volumes(
     size = volume_slab_size(
         given.series.shape, n_phases=len(loaded), memory_bytes=config.memory_budget, threads=threads
     )
-    writer = ResultWriter(
-        config.out_path,
-        shape=given.series.shape[1:],
-        phases=[reference.name for reference in loaded],
-        energies_ev=given.series.energies_ev,
-        pixel_size_um=given.pixel_size_um,
-        slab_rows=size.rows,
-        keep_mu=config.keep_mu,
-        attributes=_facts_before(given, loaded, config),
-        attenuation_unit=given.attenuation_unit,
-        overwrite=config.overwrite,
-    )
+    writer = _writer(given, loaded, config, slab_rows=size.rows)
     weights = given.weights if given.weights is not None else _look(given, equally_weighted, progress=progress)
     job = VolumeJob(
         given=given,
@@ -149,6 +138,22 @@ def map_volumes(
         )
         progress("Write result", 1, 1)
     return open_result(config.out_path)
+
+
+def _writer(given: VolumeInput, references: Sequence[Reference], config: RunConfig, *, slab_rows: int) -> ResultWriter:
+    """The result that is going to be written."""
+    return ResultWriter(
+        config.out_path,
+        shape=given.series.shape[1:],
+        phases=[reference.name for reference in references],
+        energies_ev=given.series.energies_ev,
+        pixel_size_um=given.pixel_size_um,
+        slab_rows=slab_rows,
+        keep_mu=config.keep_mu,
+        attributes=_facts_before(given, references, config),
+        attenuation_unit=given.attenuation_unit,
+        overwrite=config.overwrite,
+    )
 
 
 def _loss(given: VolumeInput) -> ResolutionLoss | None:
