@@ -38,6 +38,7 @@ from xanesmap.viewers.napari_plugin.references_table import ReferencesTable
 from xanesmap.viewers.napari_plugin.run_settings import FilledForm, command_of, config_of, form_from_file, write_form
 from xanesmap.viewers.napari_plugin.session import open_session
 from xanesmap.viewers.napari_plugin.settings_form import SettingsForm
+from xanesmap.viewers.napari_plugin.widget_rows import row_of
 
 _BAR_STEPS = 1000
 _CLOCK_MS = 1000
@@ -279,8 +280,6 @@ def _group(title: str, *parts: QWidget | QLayout) -> QGroupBox:
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
+    row = row_of(*widgets)
     row.addStretch(1)
     return row

@@ -20,6 +20,12 @@ REMOVED = "xanesmap_removed"
 """Key under which those of the phase labels hold the half-spaces whose common part the core-shell view has cut away."""
 
 
+def add_layer(viewer: Any, described: tuple[Any, dict[str, Any], str]) -> Layer:
+    """Add a layer as readers describe it: data, options, kind."""
+    layer: Layer = viewer._add_layer_from_data(*described)[0]  # noqa: SLF001  # what viewer.open calls
+    return layer
+
+
 def mu_layer(viewer: Any) -> Layer | None:
     """The layer of the attenuation; None where the result has none or it was removed."""
     return layer_of_kind(viewer, MU)

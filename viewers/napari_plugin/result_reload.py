@@ -6,6 +6,7 @@ from typing import Any
 
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.own_layers import add_layer
 from xanesmap.viewers.napari_plugin.probe_layers import activate
 from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
 
@@ -39,7 +40,7 @@ def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
         if earlier is not None:
             options["visible"], place = earlier.visible, viewer.layers.index(earlier)
             viewer.layers.remove(earlier)
-        layer = viewer._add_layer_from_data(data, options, kind)[0]  # noqa: SLF001  # what viewer.open calls
+        layer = add_layer(viewer, (data, options, kind))
         viewer.layers.move(viewer.layers.index(layer), place)
         if name == selected:
             active = layer

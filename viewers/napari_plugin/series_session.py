@@ -11,7 +11,7 @@ from napari.utils.notifications import show_error
 from xanesmap.phasemap.series import Series
 from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.layer_plan import PlannedLayer
-from xanesmap.viewers.napari_plugin.own_layers import KIND, STEPS
+from xanesmap.viewers.napari_plugin.own_layers import KIND, STEPS, add_layer
 from xanesmap.viewers.napari_plugin.series_layers import STATE, series_layers, series_steps
 from xanesmap.viewers.napari_plugin.session import start_in_3d
 
@@ -30,11 +30,8 @@ def open_series_session(viewer: Any, series: Series) -> list[Layer]:
         An opened series.
     """
     furnish(viewer)
-    layers = []
-    for planned in series_layers(series, tell=show_error):
-        data, options, kind = _layer_tuple(planned, series)
-        layer = viewer._add_layer_from_data(data, options, kind)[0]  # noqa: SLF001  # what viewer.open calls
-        layers.append(layer)
+    planned = series_layers(series, tell=show_error)
+    layers = [add_layer(viewer, _layer_tuple(layer, series)) for layer in planned]
     start_in_3d(viewer)
     show_state(viewer, 0)
     return layers

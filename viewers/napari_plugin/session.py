@@ -15,7 +15,15 @@ from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
 from xanesmap.viewers.napari_plugin.layer_plan import PlannedLayer, planned_layers
-from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS, layer_of_kind, mu_layer, shown_result
+from xanesmap.viewers.napari_plugin.own_layers import (
+    KIND,
+    RESULT,
+    STEPS,
+    add_layer,
+    layer_of_kind,
+    mu_layer,
+    shown_result,
+)
 from xanesmap.viewers.napari_plugin.scan_frames import ScanFrames, frame_steps
 
 __all__ = [
@@ -106,9 +114,7 @@ def open_session(viewer: napari.components.ViewerModel, result: PhaseMap) -> lis
         An opened result.
     """
     furnish(viewer)
-    layers = []
-    for data, options, kind in layer_tuples(result):
-        layers.append(viewer._add_layer_from_data(data, options, kind)[0])  # noqa: SLF001  # what viewer.open calls
+    layers = [add_layer(viewer, described) for described in layer_tuples(result)]
     start_in_3d(viewer)
     return layers
 

@@ -8,7 +8,7 @@ from typing import Any
 import napari
 import numpy as np
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout
+from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.progress import Progress
@@ -28,6 +28,7 @@ from xanesmap.viewers.napari_plugin.spectrum_plot import SpectrumPlot
 from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum, probe_region, probe_voxel
 from xanesmap.viewers.napari_plugin.spectrum_table import SpectrumTable
 from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
+from xanesmap.viewers.napari_plugin.widget_rows import row_of
 
 HINT = "Click a voxel; hold Shift to compare. Or draw a region, or take a label. Ticked spectra stay."
 NO_ATTENUATION = "This result was made without its attenuation (keep_mu), so it has fractions but no spectra."
@@ -79,10 +80,10 @@ class SpectrumWidget(DockedWidget):
         self.save = _button("Save table…", "Spectra, fits and residuals as CSV; fractions in a second file beside it.")
         self.save_reference = _button("Save reference…", "The selected spectrum as reference for 'xanesmap fit'.")
         layout = QVBoxLayout(self)
-        layout.addLayout(_row(*self.tools.values(), self.of_label, QLabel("Slices"), self.slices))
+        layout.addLayout(row_of(*self.tools.values(), self.of_label, QLabel("Slices"), self.slices))
         layout.addWidget(self.plot, 3)
         layout.addWidget(self.table, 1)
-        layout.addLayout(_row(self.remove_one, self.remove_all, self.save, self.save_reference))
+        layout.addLayout(row_of(self.remove_one, self.remove_all, self.save, self.save_reference))
         layout.addWidget(self.bar)
         layout.addWidget(self.text)
         self.table.setMinimumHeight(110)
@@ -264,10 +265,3 @@ def _button(text: str, hint: str) -> QPushButton:
     button = QPushButton(text)
     button.setToolTip(hint)
     return button
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row

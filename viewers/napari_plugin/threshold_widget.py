@@ -14,7 +14,6 @@ from matplotlib.figure import Figure
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QProgressBar,
@@ -56,6 +55,7 @@ from xanesmap.viewers.napari_plugin.threshold_model import (
 )
 from xanesmap.viewers.napari_plugin.threshold_settings import command_line, first_thresholds, segment_settings
 from xanesmap.viewers.napari_plugin.trial_layer import TrialLayer
+from xanesmap.viewers.napari_plugin.widget_rows import row_of
 
 AUTOMATIC_VOXELS = 20_000_000
 """Voxels up to which the full resolution is computed without being asked for."""
@@ -107,8 +107,8 @@ class ThresholdWidget(DockedWidget):
         layout.addWidget(self.canvas, 2)
         layout.addWidget(self.table, 1)
         layout.addWidget(self.found)
-        layout.addLayout(_row(self.compute, self.segment, self.copy))
-        layout.addLayout(_row(self.bar, self.stop))
+        layout.addLayout(row_of(self.compute, self.segment, self.copy))
+        layout.addLayout(row_of(self.bar, self.stop))
         layout.addWidget(self.text)
         for label in (self.found, self.text):
             label.setWordWrap(True)
@@ -291,10 +291,3 @@ def _until_written(progress: Progress) -> Progress:
             progress(stage, done, total)
 
     return tell
-
-
-def _row(*widgets: Any) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget)
-    return row
