@@ -1,5 +1,6 @@
 """Small simulated scans, written once per session; the object is coarse (320 nm pixels) so that its image is strong."""
 
+import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,13 @@ SMALL = {
     "pixel_size_nm": 320.0,
     "photons": 2e5,
 }
+
+
+@pytest.fixture(autouse=True)
+def level_of_messages():
+    """Take back the level of the package's messages, which the command line sets for its process."""
+    yield
+    logging.getLogger("xanesmap").setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

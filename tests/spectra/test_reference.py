@@ -45,7 +45,7 @@ def test_text_header_without_a_comment_sign_is_skipped(tmp_path):
 
 def test_energies_in_kev_are_converted_and_the_conversion_recorded(tmp_path, caplog):
     path = write_table(tmp_path / "a.txt", [ENERGIES / 1000, VALUES])
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level(logging.INFO, logger="xanesmap"):
         reference = load_reference(path, name="x")
     np.testing.assert_allclose(reference.energies_ev, ENERGIES)
     assert reference.notes == ("energies converted from keV to eV",)
