@@ -137,6 +137,17 @@ def mouse(settle):
     return Mouse(settle)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick_collection():
+    """Spare Python's collector what is there before the first window of a module: half a million objects of libraries.
+
+    napari collects whenever layers are removed and each window is closed with a collection. Of what a test makes
+    nothing is spared.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @contextmanager
 def viewers_that_leave_nothing(settle):
     """Function that opens viewers; at the end they are closed, and what is left fails."""
