@@ -17,6 +17,12 @@ from xanesmap.phasemap.layers import label_colours
 OUTSIDE = "#ffffff"
 """Colour outside the mask."""
 
+CATEGORIES = (
+    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
+    *("#000000", "#7f7f7f", "#8c564b", "#bcbd22", "#5254a3", "#c49c94"),
+)
+"""Colours of clusters and components: Okabe and Ito's, and greys and browns for the rare case of more."""
+
 _PALE_LIGHTNESS = 94.0
 """CIELAB lightness of fraction 0 in the map of a single phase."""
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xanesmap.errors import DataError
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.colours import OUTSIDE, formula_text
+from xanesmap.viewers.colours import CATEGORIES, OUTSIDE, formula_text
 from xanesmap.viewers.figure_file import save_figure
 from xanesmap.viewers.map_panels import draw_map, percentile_norm, signed_norm
 from xanesmap.viewers.panels import PAGE_WIDTH_MM, STYLE, axes_at, heading, letter, new_figure, text_at
@@ -29,11 +29,6 @@ _TITLES = {
 _SPECTRA = {"components": "component_spectra", "factors": "factor_spectra", "cluster_labels": "cluster_spectra"}
 _MOST_MAPS = 6
 _WIDTH, _TOP, _STEP, _BELOW = 44.0, 17.0, 56.0, 62.0
-# Okabe and Ito's, and greys and browns for the rare case of more
-_COLOURS = (
-    *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"),
-    *("#000000", "#7f7f7f", "#8c564b", "#bcbd22", "#5254a3", "#c49c94"),
-)
 
 
 def unmixing_figure(result: PhaseMap, layer: str) -> Figure:
@@ -106,7 +101,9 @@ def _draw_image(figure: Figure, axes: Axes, image: NDArray[Any], *, title: str) 
 
 def _draw_labels(figure: Figure, axes: Axes, image: NDArray[Any], *, count: int) -> None:
     borders = BoundaryNorm(np.arange(-0.5, count + 1), count + 1)
-    shown = axes.imshow(image, cmap=ListedColormap([OUTSIDE, *_COLOURS[:count]]), norm=borders, interpolation="nearest")
+    shown = axes.imshow(
+        image, cmap=ListedColormap([OUTSIDE, *CATEGORIES[:count]]), norm=borders, interpolation="nearest"
+    )
     axes.set(xticks=[], yticks=[], xlabel="x →", ylabel="y\n↓")
     axes.yaxis.label.set(rotation=0, ha="right", va="center")
     bar = figure.colorbar(shown, ax=axes, fraction=0.045, pad=0.03, label="cluster", ticks=range(1, count + 1))
@@ -120,7 +117,7 @@ def _draw_spectra(axes: Axes, result: PhaseMap, layer: str) -> None:
     for number, (name, values) in enumerate(columns.items()):
         curve = np.array(values, float)
         scale = np.abs(curve).max() if layer == "components" else 1.0
-        axes.plot(energies, curve / scale, "o-", ms=1.5, lw=0.8, color=_COLOURS[number], label=name)
+        axes.plot(energies, curve / scale, "o-", ms=1.5, lw=0.8, color=CATEGORIES[number], label=name)
     if layer == "factors":
         fit = result.attributes["fit"]
         for number, name in enumerate(result.phases):
@@ -143,5 +140,5 @@ def _draw_shares(axes: Axes, result: PhaseMap, layer: str) -> None:
     name, key = ("factors", "factor") if layer == "factors" else ("clusters", "cluster")
     table = read_table(result.path, name)
     shares = np.array(table["share (%)"], float)
-    axes.bar(np.arange(1, shares.size + 1), shares, color=_COLOURS[: shares.size])
+    axes.bar(np.arange(1, shares.size + 1), shares, color=CATEGORIES[: shares.size])
     axes.set(xlabel=key, ylabel="share (%)", xticks=np.arange(1, shares.size + 1))

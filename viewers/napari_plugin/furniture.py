@@ -10,10 +10,11 @@ from functools import partial
 from typing import Any
 
 from napari.components.overlays import TextOverlay
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, length_text
 from xanesmap.viewers.napari_plugin.drawing_limits import volume_budget
+from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS
 from xanesmap.viewers.napari_plugin.particle_table import open_table_when_selected
@@ -84,6 +85,8 @@ def _dress(viewer: Any, layer: Layer) -> None:
     layer.events.visible.connect(partial(_update, viewer))
     _show_colour_bar(layer)
     lock_level(layer, in_3d=viewer.dims.ndisplay == 3)
+    if isinstance(layer, Labels) and isinstance(layer.data, GuardedArray):
+        layer.editable = False  # labels on disk cannot be painted
 
 
 def _show_colour_bar(layer: Layer, event: Any = None) -> None:

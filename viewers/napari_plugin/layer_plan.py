@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import zarr
@@ -16,7 +15,9 @@ from numpy.typing import NDArray
 from xanesmap.phasemap.layers import PER_LENGTH
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
+from xanesmap.viewers.napari_plugin.added_layers import added_images, added_labels
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Part, Stored, Tell
+from xanesmap.viewers.napari_plugin.planned_layer import LENGTH_UNIT, RAMP, Levels, PlannedLayer, value_limits
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
@@ -25,47 +26,13 @@ MU = "mu"
 PHASE = "phase"
 PARTICLE = "particle"
 
-LENGTH_UNIT = "1/µm"
-"""Unit of attenuation as a window writes it."""
-
 SURFACES = (
     ("particle", "shell_thickness", "µm", "viridis"),
     ("front", "mean_curvature", LENGTH_UNIT, "turbo"),
 )
 """Stored surfaces: name, the values that colour it, their unit, the colours."""
 
-_UPPER_PERCENTILE = 99.95
-Levels = Callable[..., list[GuardedArray]]
-"""Lazy levels of a layer by its name, or by that and the number of a phase."""
-
-_RAMP = np.linspace(0, 1, 256)
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class PlannedLayer:
-    """One layer of a session."""
-
-    name: str
-    """Which layer it is."""
-    title: str
-    """What it is called in the window, with its unit."""
-    kind: Literal["image", "labels", "surface"]
-    data: Any
-    """Levels, finest first, each a lazy array (z, y, x), or (energy, z, y, x) for mu; of a surface (vertices, faces,
-    values)."""
-    scale: tuple[float, ...]
-    """Extent of a voxel along each axis, um; 1 along energy."""
-    axes: tuple[str, ...] = ("z", "y", "x")
-    units: tuple[str, ...] = ("um", "um", "um")
-    visible: bool = False
-    limits: tuple[float, float] | None = None
-    """Values at the ends of the colours."""
-    ramp: NDArray[np.float64] | str | None = None
-    """(step, 4) colours from 0 to 1, or the name of a colour map."""
-    label_colours: dict[int | None, tuple[float, ...]] = field(default_factory=dict)
-    features: dict[str, list[Any]] = field(default_factory=dict)
-    """Columns of a table whose column ``index`` is the label; shown where the cursor is."""
 
 
 def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> list[PlannedLayer]:
@@ -81,10 +48,11 @@ def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> l
     Returns
     -------
     list of PlannedLayer
-        Attenuation and maps, hidden; on top the phase labels, shown.
+        What commands have added, attenuation and maps, hidden; on top the phase labels, shown.
     """
     layers = partial(_lazy_levels, result, tell=tell)
-    return [*_maps(result, layers), *_fractions(result, layers), *_surfaces(result), *_labels(result, layers)]
+    images = [*added_images(result, layers), *_maps(result, layers), *_fractions(result, layers)]
+    return [*images, *_surfaces(result), *added_labels(result, layers), *_labels(result, layers)]
 
 
 def _maps(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
@@ -113,7 +81,7 @@ def _attenuation(result: PhaseMap, layers: Levels) -> PlannedLayer:
         scale=(1.0, *(result.pixel_size_um,) * 3),
         axes=("energy", "z", "y", "x"),
         units=("pixel", "um", "um", "um"),
-        limits=max(_limits(levels[-1], energy) for energy in _telling_energies(result)),
+        limits=max(value_limits(levels[-1], energy) for energy in _telling_energies(result)),
         ramp="gray",
     )
 
@@ -130,7 +98,7 @@ def _map(
     result: PhaseMap, name: str, title: str, levels: list[GuardedArray], ramp: NDArray[np.float64] | str
 ) -> PlannedLayer:
     """A map of one number a voxel; one whose colours are given by an array is a fraction, from 0 to 1."""
-    limits = (0.0, 1.0) if not isinstance(ramp, str) else _limits(levels[-1])
+    limits = (0.0, 1.0) if not isinstance(ramp, str) else value_limits(levels[-1])
     scale = (result.pixel_size_um,) * 3
     return PlannedLayer(name=name, title=title, kind="image", data=levels, scale=scale, limits=limits, ramp=ramp)
 
@@ -139,7 +107,7 @@ def _fractions(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
     for index, phase in enumerate(result.phases):
         levels = layers("fraction_sigma", index)
         yield _map(result, f"sigma {phase}", f"sigma of fraction {phase}", levels, "magma")
-        colours = np.asarray(fraction_map(result.phases, index)(_RAMP))
+        colours = np.asarray(fraction_map(result.phases, index)(RAMP))
         levels = layers("fraction", index)
         yield _map(result, f"fraction {phase}", f"fraction {phase}", levels, colours)
 
@@ -208,14 +176,6 @@ def _lazy_levels(result: PhaseMap, name: str, phase: int | None = None, *, tell:
     if phase is not None:
         levels = [Part(level, phase) for level in levels]
     return [GuardedArray(level, name=f"{name} of result '{result.path}'", tell=tell) for level in levels]
-
-
-def _limits(level: GuardedArray, *leading: int) -> tuple[float, float]:
-    """From 0 to nearly the largest value in the middle slice of a level, at some energy."""
-    values = level[(*leading, level.shape[-3] // 2)]
-    values = values[np.isfinite(values)]
-    high = float(np.percentile(values, _UPPER_PERCENTILE)) if values.size else 1.0
-    return 0.0, high if high > 0 else 1.0
 
 
 def read_table(result: PhaseMap, name: str) -> dict[str, list[str]]:

@@ -9,7 +9,8 @@ import numpy as np
 from xanesmap.phasemap.series import Series
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, energy_steps
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Tell
-from xanesmap.viewers.napari_plugin.layer_plan import PHASE, PlannedLayer, planned_layers
+from xanesmap.viewers.napari_plugin.layer_plan import PHASE, planned_layers
+from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
 from xanesmap.viewers.napari_plugin.state_stack import StateStack
 
 STATE = "charge state"
@@ -31,12 +32,14 @@ def series_layers(series: Series, *, tell: Tell = lambda sentence: None) -> list
     Returns
     -------
     list of PlannedLayer
-        Those that all states have, but for surfaces, which no stack can hold: (charge state, z, y, x), and the
+        Those that all states have, but for surfaces, which no stack can hold, and for components and clusters, which
+        are others in every state: (charge state, z, y, x), and the
         attenuation, where all states have the same energies, (energy, charge state, z, y, x), so that trailing axes
         fall on one another.
     """
     plans = [{layer.name: layer for layer in planned_layers(state.result, tell=tell)} for state in series.states]
-    names = [name for name, layer in plans[0].items() if layer.kind != "surface" and all(name in p for p in plans)]
+    stackable = {name for name, layer in plans[0].items() if layer.kind != "surface" and layer.comparable}
+    names = [name for name in plans[0] if name in stackable and all(name in plan for plan in plans)]
     return [
         _stacked([plan[name] for plan in plans], tell=tell) for name in names if name != "mu" or _same_energies(series)
     ]

@@ -10,8 +10,8 @@ from napari.utils.notifications import show_error
 
 from xanesmap.phasemap.series import Series
 from xanesmap.viewers.napari_plugin.furniture import furnish
-from xanesmap.viewers.napari_plugin.layer_plan import PlannedLayer
 from xanesmap.viewers.napari_plugin.own_layers import KIND, STEPS, add_layer
+from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
 from xanesmap.viewers.napari_plugin.series_layers import STATE, series_layers, series_steps
 from xanesmap.viewers.napari_plugin.session import start_in_3d
 

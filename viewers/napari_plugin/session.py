@@ -14,7 +14,7 @@ from xanesmap.reconstruct.scan import Scan
 from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
-from xanesmap.viewers.napari_plugin.layer_plan import PlannedLayer, planned_layers
+from xanesmap.viewers.napari_plugin.layer_plan import planned_layers
 from xanesmap.viewers.napari_plugin.own_layers import (
     KIND,
     RESULT,
@@ -24,6 +24,7 @@ from xanesmap.viewers.napari_plugin.own_layers import (
     mu_layer,
     shown_result,
 )
+from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
 from xanesmap.viewers.napari_plugin.scan_frames import ScanFrames, frame_steps
 
 __all__ = [
