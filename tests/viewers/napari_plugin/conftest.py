@@ -32,6 +32,7 @@ import threading
 import time
 import warnings
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -44,6 +45,7 @@ with warnings.catch_warnings():
     import napari._qt.qt_main_window
     import napari.plugins
     import napari.settings
+    from napari._qt.qt_viewer import QtViewer
 
 from qtpy.QtCore import QCoreApplication, QEvent, QPoint, Qt, QThreadPool
 from qtpy.QtTest import QTest
@@ -152,7 +154,7 @@ def quick_collection():
 def viewers_that_leave_nothing(settle):
     """Function that opens viewers; at the end they are closed, and what is left fails."""
     napari.settings.get_settings().reset()
-    threads = set(threading.enumerate())
+    before = present()
 
     def opened(**options):
         viewer = napari.Viewer(**{"show": True, "show_welcome_screen": False, **options})
@@ -161,13 +163,15 @@ def viewers_that_leave_nothing(settle):
         return viewer
 
     yield opened
-    napari.Viewer.close_all()
+    for viewer in present().viewers - before.viewers:
+        viewer.close()
     settle(0)
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     settle(0)
+    viewer = None
     gc.collect()
-    left = leftovers(threads)
-    napari._qt.qt_viewer.QtViewer._instances.clear()  # the next test shall not answer for this one
+    left = leftovers(before)
+    QtViewer._instances &= before.canvases  # the next test shall not answer for this one
     assert not left, left
 
 
@@ -177,18 +181,38 @@ def open_viewer(settle):
         yield opened
 
 
-def leftovers(threads):
+class Present(NamedTuple):
+    """What is there before a test and may stay: the window of its module, if it has one."""
+
+    viewers: set
+    canvases: set
+    widgets: set
+    threads: set
+
+
+def present():
+    widgets = {widget for widget in QApplication.allWidgets() if type(widget).__module__.startswith("xanesmap")}
+    return Present(set(napari.Viewer._instances), set(QtViewer._instances), widgets, set(threading.enumerate()))
+
+
+def leftovers(before):
     """What a test has left behind, in words."""
     QThreadPool.globalInstance().waitForDone(5000)
     for thread in threading.enumerate():
         if thread.name == "xanesmap task":  # ends with the piece of work that it was given, wanted or not
             thread.join(10)
-    windows = ["QtViewer"] * len(napari._qt.qt_viewer.QtViewer._instances)  # one without its window has no repr
-    ours = [repr(widget) for widget in QApplication.allWidgets() if type(widget).__module__.startswith("xanesmap")]
+    now = present()
+    windows = ["QtViewer"] * len(now.canvases - before.canvases)  # one without its window has no repr
+    ours = [repr(widget) for widget in now.widgets - before.widgets]
     workers = [repr(worker) for worker in WorkerBase._worker_set]
-    new = [thread for thread in threading.enumerate() if thread not in threads]
+    new = now.threads - before.threads
     running = [thread.name for thread in new if not thread.name.startswith(LASTING_THREADS)]
     return windows + ours + workers + running
+
+
+@pytest.fixture(name="present")
+def function_present():
+    return present
 
 
 @pytest.fixture(name="leftovers")

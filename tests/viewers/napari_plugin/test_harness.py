@@ -10,22 +10,24 @@ class Forgotten(QLabel):
     pass
 
 
-def test_a_viewer_kept_alive_is_told(open_viewer, leftovers):
+def test_a_viewer_kept_alive_is_told(open_viewer, present, leftovers):
+    before = present()
     kept = open_viewer(show=False).window._qt_viewer
     napari.Viewer.close_all()
-    assert any("QtViewer" in left for left in leftovers(set(threading.enumerate())))
+    assert leftovers(before) == ["QtViewer"]
     del kept
 
 
-def test_a_widget_left_is_told(qapp, leftovers, monkeypatch):
+def test_a_widget_left_is_told(qapp, present, leftovers, monkeypatch):
+    before = present()
     monkeypatch.setattr(Forgotten, "__module__", "xanesmap.viewers.napari_plugin.some_widget")
     widget = Forgotten()
-    assert any("Forgotten" in left for left in leftovers(set(threading.enumerate())))
+    assert any("Forgotten" in left for left in leftovers(before))
     widget.deleteLater()
 
 
-def test_a_thread_left_is_told(qapp, leftovers):
-    before = set(threading.enumerate())
+def test_a_thread_left_is_told(qapp, present, leftovers):
+    before = present()
     ended = threading.Event()
     thread = threading.Thread(target=ended.wait, name="reads a scan")
     thread.start()
