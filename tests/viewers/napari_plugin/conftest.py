@@ -3,7 +3,8 @@
 viewer
     a napari window of 1600 x 1000, shown
 module_viewer
-    the same for all tests of a module, where each leaves it as it found it: quicker
+    the same for all tests of a module, where each leaves it as it found it: quicker, most of all with a widget in it
+    that is made once and set back between tests. A test may open `viewer` beside it.
 open_viewer
     a function that opens one, with the options of `napari.Viewer`; several may be open
 session
@@ -18,8 +19,8 @@ callbacks
 shown_widget
     `shown_widget(viewer, Widget, name)` makes a widget, docks it and gives it back
 
-After each test of a window every viewer is closed, and the test fails where a `QtViewer`, a widget of ours, a napari
-worker or a Python thread is left. Keep no viewer in a global. A test of a widget that needs
+After each test of a window (or its module) what it opened is closed, and it fails where a `QtViewer`, a widget of ours,
+a napari worker or a Python thread is left. Keep no viewer in a global. A test of a widget that needs
 no drawing still takes `viewer`: opening one costs 0.5 s after the first. Without a screen these tests are skipped; run
 them by hand with `xvfb-run -a -s "-screen 0 1920x1200x24" python -m pytest tests/viewers/napari_plugin`.
 """
@@ -254,15 +255,22 @@ def callbacks():
     return listeners
 
 
+def is_alive(callback):
+    """napari keeps a callback of an object that is gone until its event is next sent."""
+    return not isinstance(callback, tuple) or callback[0]() is not None
+
+
 def listening(events):
     """Callbacks of each event of a group, which is napari's own or psygnal's."""
     if hasattr(events, "emitters"):
-        return {name: len(emitter.callbacks) for name, emitter in events.emitters.items()}
+        return {name: sum(map(is_alive, emitter.callbacks)) for name, emitter in events.emitters.items()}
     return {name: len(events[name]) for name in events}
 
 
 def listeners(viewer):
     """Number of callbacks of every event of a viewer, its parts and its layers; 0 of an event is left out."""
+    Settle()()  # Qt ends what was asked to go only now
+    gc.collect()
     parts = {
         "viewer": viewer,
         "dims": viewer.dims,

@@ -2,18 +2,37 @@ import numpy as np
 import pytest
 from matplotlib.backend_bases import MouseEvent
 
-from xanesmap.viewers.napari_plugin.alignment_widget import TWO_ALIGNED, AlignmentWidget
+from xanesmap.viewers.napari_plugin.alignment_widget import BEFORE_AFTER, TWO_ALIGNED, AlignmentWidget
 from xanesmap.viewers.napari_plugin.session import layer_tuples
 
 
-@pytest.fixture
-def widget(viewer, moved_result, shown_widget, settle):
+@pytest.fixture(scope="module")
+def opened(module_viewer, moved_result, shown_widget, settle):
     """The widget beside one layer of an aligned result, with the first pair of frames shown."""
-    data, options, kind = layer_tuples(moved_result)[-1]
-    viewer._add_layer_from_data(data, options, kind)
-    widget = shown_widget(viewer, AlignmentWidget, "alignment")
+    add_phase(module_viewer, moved_result)
+    widget = shown_widget(module_viewer, AlignmentWidget, "alignment")
     settle.until(lambda: widget.picture.layer is not None)
     return widget
+
+
+@pytest.fixture
+def widget(opened, settle):
+    """The widget as it opens."""
+    yield opened
+    opened.flicker.setChecked(False)
+    opened.difference.setChecked(False)
+    opened.compared.setCurrentText(BEFORE_AFTER)
+    opened.energy.go_to(0)
+    opened.angle.go_to(0)
+    opened._second, opened.viewer.theme = False, "dark"
+    opened._show()
+    settle.until(lambda: not opened.task.is_busy)
+    settle(0)
+
+
+def add_phase(viewer, result):
+    data, options, kind = layer_tuples(result)[-1]
+    return viewer._add_layer_from_data(data, options, kind)
 
 
 def shown(widget):
@@ -28,11 +47,11 @@ def click(widget, axes, x):
     )
 
 
-def test_swapping_shows_the_frame_before_and_after(widget, mouse, viewer):
+def test_swapping_shows_the_frame_before_and_after(widget, mouse):
     np.testing.assert_array_equal(shown(widget), widget.pair.images[0])
     mouse.press(widget.swap)
     np.testing.assert_array_equal(shown(widget), widget.pair.images[1])
-    assert viewer.canvas.overlays["frame"].text.startswith("aligned")
+    assert widget.viewer.canvas.overlays["frame"].text.startswith("aligned")
     mouse.press(widget.swap)
     np.testing.assert_array_equal(shown(widget), widget.pair.images[0])
 
@@ -53,26 +72,26 @@ def test_the_difference_is_shown_about_zero(widget, mouse):
     assert low == -high < 0
 
 
-def test_two_energies_are_compared_at_one_angle(widget, settle, viewer):
+def test_two_energies_are_compared_at_one_angle(widget, settle):
     widget.compared.setCurrentText(TWO_ALIGNED)
     assert widget.other.isVisible()
-    settle.until(lambda: "aligned: 7092" in viewer.canvas.overlays["frame"].text)
+    settle.until(lambda: "aligned: 7092" in widget.viewer.canvas.overlays["frame"].text)
     assert "7180.00 eV" in widget.pair.texts[1]
 
 
-def test_a_click_in_the_tracks_shows_that_frame(widget, settle, viewer):
+def test_a_click_in_the_tracks_shows_that_frame(widget, settle):
     click(widget, widget.axes[1], 7129.2)
     assert widget.energy.step() == 4
     click(widget, widget.axes[0], widget.tracks.angles_deg[4, 12] + 0.5)
     assert widget.angle.step() == 12
-    settle.until(lambda: "7129.00 eV" in viewer.canvas.overlays["frame"].text)
+    settle.until(lambda: "7129.00 eV" in widget.viewer.canvas.overlays["frame"].text)
     expected = widget.frames.frame(4, 12, state="recorded")
     settle.until(lambda: np.array_equal(shown(widget), expected))
 
 
-def test_tracks_take_the_colours_of_the_theme(widget, viewer, settle):
+def test_tracks_take_the_colours_of_the_theme(widget, settle):
     dark = widget.canvas.figure.get_facecolor()
-    viewer.theme = "light"
+    widget.viewer.theme = "light"
     settle()
     assert widget.canvas.figure.get_facecolor() != dark
 
@@ -80,16 +99,14 @@ def test_tracks_take_the_colours_of_the_theme(widget, viewer, settle):
 def test_without_result_or_alignment_there_is_a_sentence(viewer, shown_widget, small_result, mouse):
     widget = shown_widget(viewer, AlignmentWidget, "alignment")
     assert "Open a result first" in widget.text.text()
-    data, options, kind = layer_tuples(small_result)[-1]
-    viewer._add_layer_from_data(data, options, kind)
+    add_phase(viewer, small_result)
     mouse.press(widget.open)
     assert "were not aligned" in widget.text.text()
     assert not widget.energy.isEnabled()
 
 
 def test_a_scan_that_is_gone_leaves_the_tracks(viewer, moved_result, shown_widget, settle, mouse, tmp_path):
-    data, options, kind = layer_tuples(moved_result)[-1]
-    viewer._add_layer_from_data(data, options, kind)
+    add_phase(viewer, moved_result)
     widget = shown_widget(viewer, AlignmentWidget, "alignment")
     widget.scan.show_paths((str(tmp_path / "gone"),))
     widget.frames = None
@@ -100,8 +117,7 @@ def test_a_scan_that_is_gone_leaves_the_tracks(viewer, moved_result, shown_widge
 
 
 def test_nothing_of_the_widget_stays_in_the_viewer(viewer, moved_result, shown_widget, callbacks, settle):
-    data, options, kind = layer_tuples(moved_result)[-1]
-    viewer._add_layer_from_data(data, options, kind)
+    add_phase(viewer, moved_result)
     before = callbacks(viewer)
     widget = shown_widget(viewer, AlignmentWidget, "alignment")
     settle.until(lambda: widget.picture.layer is not None)
