@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +24,13 @@ from scipy.spatial.transform import Rotation
 from scipy.stats import norm
 
 from xanesmap.phasemap.amendment import read_table
+from xanesmap.phasemap.contact_measures import measure_contacts
+from xanesmap.phasemap.contacts import contact_faces
 from xanesmap.phasemap.core_shell import body_of, evenness, find_front, shell_thickness, structure_of
 from xanesmap.phasemap.curvature import SMOOTHING_PX, integral_of_gaussian_curvature
 from xanesmap.phasemap.denoising import denoise_fraction
 from xanesmap.phasemap.isotropic_core import Measurement, isotropic_null
+from xanesmap.phasemap.masking import sample_mask
 from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.phasemap.particles import find_particles
 from xanesmap.phasemap.pipeline import map_phases
@@ -202,6 +206,38 @@ def touching_pairs(count: int = 200) -> None:
     report(f"touching particles split, {count} random pairs", ">= 95%", f"{right / count:.1%}", right >= 0.95 * count)
 
 
+def contacts(count: int = 60) -> None:
+    """Area of the contact of two balls, as a run finds them, against the circle in which they meet."""
+    for noise in (0.02, 0.1):
+        found, errors, true = [], [], []
+        for seed in range(count):
+            amount, area = solids.blurred_balls(np.random.default_rng(seed), 54, blur_px=BLUR, noise=noise)
+            particles = find_particles(sample_mask(amount, threshold=0.5, smoothing_px=1.0))
+            if particles.count == 2:
+                neck = _neck(particles, amount, noise)
+                found.append(neck.area)
+                errors.append(neck.error)
+                true.append(area)
+        off = np.array(found) - true
+        small = np.array(true) < np.median(true)
+        bias = [float(np.sum(off[part]) / np.sum(np.array(true)[part])) for part in (small, ~small)]
+        pull = float(np.sqrt(np.mean((off / errors) ** 2)))
+        what = f"contact area of {len(true)} pairs of balls, noise {noise:g}: bias"
+        words = f"{bias[0]:+.1%} (smaller half), {bias[1]:+.1%}; rms {np.std(off / true):.1%}; over error {pull:.2f}"
+        report(what, "<= 5%", words, max(map(abs, bias)) <= 0.05)
+
+
+def _neck(particles, amount, noise):
+    inside = particles.labels > 0
+    maps = {"numbers": particles.labels, "pores": particles.pores}
+    maps |= {"amount": np.where(inside, amount, np.nan), "around": np.where(inside, np.nan, amount)}
+    maps["amount_sigma"] = np.where(inside, noise, np.nan)
+    faces = {number: contact_faces(particles.labels, number) for number in (1, 2)}
+    with ThreadPoolExecutor(1) as pool:
+        arrays = {name: (one, ()) for name, one in maps.items()}
+        return measure_contacts(faces, particles.found.boxes, arrays, blur_px=BLUR, pool=pool)[1][2]
+
+
 def evenly_shrunk(count: int = 100) -> None:
     """Evenly shrunk and one-sided cores of random particles against their null."""
     inside = {"depth_spread": [0, 0], "offset": [0, 0]}
@@ -353,7 +389,7 @@ def segment_alone(path: Path) -> None:
     last = [time.process_time()]
 
     def note(stage: str, done: int, total: int) -> None:
-        kind = "parallel" if stage in ("Label phases", "Measure particles") else "serial"
+        kind = "parallel" if stage in ("Label phases", "Measure particles", "Measure contacts") else "serial"
         now = time.process_time()
         spent[kind] += now - last[0]
         last[0] = now
@@ -378,6 +414,7 @@ def main() -> int:
     shells()
     sharp_fronts()
     touching_pairs()
+    contacts()
     with tempfile.TemporaryDirectory() as folder:
         standard_scans(Path(folder))
     evenly_shrunk()

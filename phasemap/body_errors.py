@@ -42,6 +42,11 @@ class SurfaceError:
         """Standard error of the place of the surface at one point."""
         return float(np.hypot(self.common, self.patch))
 
+    @property
+    def variance_of_unit_area(self) -> float:
+        """Variance that a square voxel of the surface adds to what it encloses, voxels^2: that of patches."""
+        return self.patch**2 * _PATCH_AREA
+
 
 SURFACE_ERRORS = {
     "filled parts": SurfaceError(common=0.035, patch=0.03),

@@ -14,6 +14,9 @@ from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.row_blocks import Rows
 from xanesmap.phasemap.two_phase import Maps
 
+Arrays = Mapping[str, tuple[Rows, tuple[int, ...]]]
+"""Arrays by name, each with its index before (z, y, x)."""
+
 WINDOW_VOXELS = 24_000_000
 """Voxels of a window: some forty bytes are held of each."""
 
@@ -64,7 +67,7 @@ def map_rows(
 class _Window:
     """Some rows of all arrays; rows that the next window has too are not read again."""
 
-    def __init__(self, arrays: Mapping[str, tuple[Rows, tuple[int, ...]]]) -> None:
+    def __init__(self, arrays: Arrays) -> None:
         self._arrays = arrays
         self._held: dict[str, NDArray[Any]] = {}
         self._start = self._stop = 0
@@ -100,20 +103,24 @@ def batches(boxes: Sequence[Box], *, rows: int) -> Iterator[tuple[int, int, list
         left = [i for i in left if boxes[i][0].stop > stop]
 
 
-def crop_batches(
-    arrays: Mapping[str, tuple[Rows, tuple[int, ...]]], boxes: Sequence[Box], *, window_voxels: int | None = None
-) -> Iterator[list[Crop]]:
-    """Maps around every particle, some at a time; they are views that hold until the next.
+def box_batches(
+    arrays: Arrays, boxes: Sequence[Box], *, window_voxels: int | None = None
+) -> Iterator[list[tuple[int, dict[str, NDArray[Any]]]]]:
+    """Maps in boxes, some boxes at a time; they are views that hold until the next.
 
     Parameters
     ----------
     arrays
-        From `map_rows`.
+        As of `map_rows`; `numbers` is one of them.
     boxes
-        Box of particle 1, 2, ... with its margin.
+        Of the volume.
     window_voxels
         Voxels held at a time, unless a single box has more; `WINDOW_VOXELS` when not given. Boxes with more rows than
         a window of whole slices are read one by one.
+
+    Yields
+    ------
+    Index of the box, and its maps by name, of some boxes.
     """
     if not boxes:
         return
@@ -123,22 +130,41 @@ def crop_batches(
     window = _Window(arrays)
     for start, stop, chosen in batches([boxes[i] for i in low], rows=rows):
         window.move(start, stop)
-        yield [_crop(window.cut(boxes[low[i]]), low[i] + 1, boxes[low[i]]) for i in chosen]
-    held: list[Crop] = []
+        yield [(low[i], window.cut(boxes[low[i]])) for i in chosen]
+    held: list[tuple[int, dict[str, NDArray[Any]]]] = []
     for i in sorted(set(range(len(boxes))) - set(low)):
         maps = {name: np.asarray(array[(*leading, *boxes[i])]) for name, (array, leading) in arrays.items()}
-        held.append(_crop(maps, i + 1, boxes[i]))
-        if sum(crop.numbers.size for crop in held) >= most:
+        held.append((i, maps))
+        if sum(one["numbers"].size for _, one in held) >= most:
             yield held
             held = []
     if held:
         yield held
 
 
-def _crop(maps: Mapping[str, NDArray[Any]], number: int, box: Box) -> Crop:
+def crop_batches(arrays: Arrays, boxes: Sequence[Box], *, window_voxels: int | None = None) -> Iterator[list[Crop]]:
+    """Maps around every particle, some at a time, as `box_batches`.
+
+    Parameters
+    ----------
+    arrays
+        From `map_rows`.
+    boxes
+        Box of particle 1, 2, ... with its margin.
+    window_voxels
+        Voxels held at a time.
+    """
+    for found in box_batches(arrays, boxes, window_voxels=window_voxels):
+        yield [_crop(maps, i + 1, boxes[i]) for i, maps in found]
+
+
+def known_amount(maps: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """`(z, y, x)` edge step, also around the particles where a result keeps it."""
     amount = maps["amount"]
-    if "around" in maps:
-        amount = np.where(np.isfinite(amount), amount, maps["around"])
+    return np.where(np.isfinite(amount), amount, maps["around"]) if "around" in maps else amount
+
+
+def _crop(maps: Mapping[str, NDArray[Any]], number: int, box: Box) -> Crop:
     return Crop(
         number=number,
         origin=(box[0].start, box[1].start, box[2].start),
@@ -147,6 +173,6 @@ def _crop(maps: Mapping[str, NDArray[Any]], number: int, box: Box) -> Crop:
         labels=maps["labels"],
         maps=Maps(fraction=maps["fraction"], sigma=maps["sigma"], residual=maps["residual"]),
         first_fraction=maps.get("first", maps["fraction"]),
-        amount=amount,
+        amount=known_amount(maps),
         amount_sigma=maps["amount_sigma"],
     )

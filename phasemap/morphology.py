@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.amendment import Amendment
+from xanesmap.phasemap.contact_measures import measure_contacts
 from xanesmap.phasemap.crops import crop_batches, map_rows, widened
 from xanesmap.phasemap.flat_morphology import segment_flat
 from xanesmap.phasemap.isotropic_core import Measurement
@@ -151,4 +152,12 @@ def _measure_all(
                 aside.put(one)
                 records[one.number] = one.without_surfaces()
                 progress("Measure particles", len(records), len(boxes))
-    return [records[number] for number in sorted(records)]
+        necks = measure_contacts(
+            {number: records[number].contacts for number in sorted(records)},
+            found.labelling.particles.boxes,
+            arrays,
+            blur_px=found.scale.blur_px,
+            pool=pool,
+            progress=progress,
+        )
+    return [records[number].with_contacts(necks[number], scale=found.scale) for number in sorted(records)]

@@ -11,7 +11,7 @@ from scipy.ndimage import binary_dilation
 from scipy.special import ndtr
 
 from xanesmap.phasemap.body_errors import BodyErrors, body_errors, surface_error
-from xanesmap.phasemap.contacts import border_area, contact_areas
+from xanesmap.phasemap.contacts import ContactFaces, border_area, contact_faces
 from xanesmap.phasemap.core_shell import (
     Body,
     Evenness,
@@ -33,7 +33,7 @@ from xanesmap.phasemap.front_errors import FrontShape, core_offset, exposed_area
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS, VOXEL_DEVIATION
 from xanesmap.phasemap.isotropic_core import Interval, Measurement, even_core, isotropic_null
 from xanesmap.phasemap.two_phase import Maps, TwoPhaseEvidence, judge
-from xanesmap.phasemap.voxel_noise import weighted_noise
+from xanesmap.phasemap.voxel_noise import relative_noise, weighted_noise
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -167,8 +167,8 @@ class ParticleMeasures:
     pore_voxels: int
     pore_area: float
     """Of the border of the closed pores."""
-    contacts: dict[int, float]
-    """Area of the contact with each neighbour."""
+    contacts: dict[int, ContactFaces]
+    """Where it touches each neighbour, in the volume."""
     structure: Structure
     composition: Composition
     front: Front
@@ -196,7 +196,7 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
     inside = solid | crop.pores
     filled = filled_parts(inside, crop.amount, others=(crop.numbers > 0) & ~solid)
     body = body_of(inside, filled=filled, blur_px=how.blur_px)
-    off = surface_error(body, noise=_relative_noise(crop, solid), blur_px=how.blur_px)
+    off = surface_error(body, noise=relative_noise(crop.amount[solid], crop.amount_sigma[solid]), blur_px=how.blur_px)
     own_sigma = crop.maps.sigma[solid & np.isfinite(crop.maps.sigma)]
     noise = float(np.median(own_sigma)) * noise_gain(how.smoothing_px) if own_sigma.size else 0.0
     structure = structure_of(body, core, noise=noise)
@@ -216,7 +216,7 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
         voxels=int(solid.sum()),
         pore_voxels=int(crop.pores.sum()),
         pore_area=border_area(crop.pores) if crop.pores.any() else 0.0,
-        contacts=contact_areas(crop.numbers, crop.number),
+        contacts=contact_faces(crop.numbers, crop.number, origin=crop.origin),
         structure=structure,
         composition=composition,
         front=front,
@@ -226,14 +226,6 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
         even_profile=even,
         surface_fraction=core_at_surface(body, core) if np.isfinite(core).any() else np.zeros(0),
     )
-
-
-def _relative_noise(crop: Crop, solid: NDArray[np.bool_]) -> float:
-    """Standard deviation of the edge step of a voxel over the edge step; 0 where it is not known."""
-    amount, sigma = crop.amount[solid], crop.amount_sigma[solid]
-    known = np.isfinite(amount) & np.isfinite(sigma)
-    typical = float(np.median(amount[known])) if known.any() else 0.0
-    return float(np.median(sigma[known])) / typical if typical > 0 else 0.0
 
 
 def _composition(crop: Crop, core: FloatArray, settings: Settings) -> Composition:

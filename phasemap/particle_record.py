@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.contacts import ContactFaces
 from xanesmap.phasemap.core_shell_table import core_shell_row
 from xanesmap.phasemap.morphology_tables import depth_rows, verdict_row
+from xanesmap.phasemap.neck import Neck
 from xanesmap.phasemap.particle_measures import ParticleMeasures
-from xanesmap.phasemap.particle_table import particle_row
+from xanesmap.phasemap.particle_table import contact_cells, particle_row
 from xanesmap.phasemap.surface import moved, vertex_areas
 from xanesmap.phasemap.table_scale import Scale
 
@@ -41,10 +43,17 @@ class ParticleRecord:
     """Lines of each table."""
     surfaces: dict[str, Arrays]
     """Arrays of its surface and its front, in um."""
+    contacts: dict[int, ContactFaces]
+    """Where it touches each neighbour, in voxels of the volume."""
 
     def without_surfaces(self) -> ParticleRecord:
-        """The lines alone."""
+        """The lines and contacts alone."""
         return replace(self, surfaces={})
+
+    def with_contacts(self, contacts: Mapping[int, Neck], *, scale: Scale) -> ParticleRecord:
+        """With the line of the table of particles completed."""
+        ended = [[*line, *contact_cells(contacts, scale=scale)] for line in self.lines["particles"]]
+        return replace(self, lines=self.lines | {"particles": ended}, contacts={})
 
 
 def record_of(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> ParticleRecord:
@@ -60,6 +69,7 @@ def record_of(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> ParticleR
             "depth_profiles": depth_rows(one, scale=scale),
         },
         surfaces={"particle": _body_arrays(one, scale.pixel_um), "front": _front_arrays(one, scale.pixel_um)},
+        contacts=one.contacts,
     )
 
 

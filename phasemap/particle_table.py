@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
-from xanesmap.phasemap.contacts import contact_error
+from xanesmap.phasemap.contact_measures import total_contact
 from xanesmap.phasemap.minkowski import fractional_anisotropy
+from xanesmap.phasemap.neck import Neck
 from xanesmap.phasemap.particle_measures import ParticleMeasures
 from xanesmap.phasemap.table_scale import Scale, side_by_side, with_error
 
@@ -36,11 +39,10 @@ def particle_titles(scale: Scale) -> list[str]:
 
 
 def particle_row(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> list[object]:
-    """Line of one particle."""
+    """Line of one particle, without `contact_cells`."""
     body, errors, what, um = one.body, one.errors, one.composition, scale.pixel_um
     radius, area = float(np.cbrt(3 * body.volume / (4 * np.pi))), body.surface.area
     sphericity = 4 * np.pi * radius**2 / area if area else float("nan")
-    areas = list(one.contacts.values())
     return [
         *(one.number, one.structure, one.evidence.verdict, int(is_cut)),
         *side_by_side(body.axes.centroid + one.origin, errors.centroid, um),
@@ -54,9 +56,13 @@ def particle_row(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> list[o
         *(what.core, what.error, 1 - what.first, what.error),
         *(what.amount * um**3, what.amount_error * um**3),
         *(what.core_share, _core_share_error(one), what.mixed_share, what.mixed_share_error),
-        ";".join(map(str, sorted(one.contacts))),
-        *(sum(areas) * um**2, contact_error(areas) * um**2),
     ]
+
+
+def contact_cells(contacts: Mapping[int, Neck], *, scale: Scale) -> list[object]:
+    """Neighbours of a particle, and the area of its contacts with them: the end of its line."""
+    area, error = total_contact(contacts)
+    return [";".join(map(str, sorted(contacts))), area * scale.pixel_um**2, error * scale.pixel_um**2]
 
 
 def _core_share_error(one: ParticleMeasures) -> float:

@@ -30,3 +30,10 @@ def weighted_noise(weight: FloatArray, sigma: FloatArray) -> FloatArray:
     noise: FloatArray = weight * np.where(np.isfinite(sigma), sigma, 0)
     known = noise[noise > 0]
     return np.minimum(noise, _MOST * float(np.median(known))) if known.size else noise
+
+
+def relative_noise(amount: FloatArray, sigma: FloatArray) -> float:
+    """Standard deviation of the edge step of a voxel over the edge step, `(voxel,)` each; 0 where it is not known."""
+    known = np.isfinite(amount) & np.isfinite(sigma)
+    typical = float(np.median(amount[known])) if known.any() else 0.0
+    return float(np.median(sigma[known])) / typical if typical > 0 else 0.0

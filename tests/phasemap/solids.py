@@ -65,6 +65,23 @@ def touching_pair(rng, n=72):
     return one, other
 
 
+def blurred_balls(rng, n, *, blur_px, noise, supersampling=2):
+    """Filled parts of two balls that overlap, blurred and with noise, and the area of the circle in which they meet."""
+    radii, way = rng.uniform(6, 11, 2), rng.normal(size=3)
+    way /= np.linalg.norm(way)
+    distance = radii.sum() - rng.uniform(0.5, 0.33 * radii.min())
+    first = (n - 1) / 2 - way * (distance + radii[1] - radii[0]) / 2 + rng.uniform(-0.5, 0.5, 3)
+    along = (distance**2 + radii[0] ** 2 - radii[1] ** 2) / (2 * distance)
+    s = supersampling
+    grid = (np.arange(n * s) + 0.5) / s - 0.5
+    z, y, x = np.meshgrid(grid, grid, grid, indexing="ij", sparse=True)
+    inside = np.zeros((n * s,) * 3, np.float32)
+    for centre, radius in zip((first, first + way * distance), radii, strict=True):
+        inside[(z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 <= radius**2] = 1
+    filled = gaussian_filter(inside, blur_px * s).reshape(n, s, n, s, n, s).mean(axis=(1, 3, 5))
+    return filled + noise * rng.normal(size=filled.shape), np.pi * (radii[0] ** 2 - along**2)
+
+
 def is_split_right(labels, one, other):
     """Whether two labels were found and hold at least 95 % of each body, their overlap left out."""
     if labels.max() != 2:
