@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, 
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.alignment_store import stored_alignment
+from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.aligned_frames import (
     AlignedFrames,
@@ -26,7 +27,7 @@ from xanesmap.viewers.napari_plugin.alignment_tracks import Tracks, draw_tracks,
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.flat_picture import FlatPicture
-from xanesmap.viewers.napari_plugin.latest_task import GoOn, LatestTask
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.path_line import PathLine
 from xanesmap.viewers.napari_plugin.step_slider import StepSlider
@@ -107,7 +108,7 @@ class AlignmentWidget(DockedWidget):
         self.task.failed.connect(self.status.setText)
         self.canvas.mpl_connect("button_press_event", self._go_to_click)
         self.listen(self.viewer.events.theme, self._draw)
-        for action in (self.task.forget, self.picture.take_away, self.timer.stop):
+        for action in (self.task.end, self.picture.take_away, self.timer.stop):
             self.at_the_end(action)
 
     def read(self) -> None:
@@ -227,13 +228,13 @@ class AlignmentWidget(DockedWidget):
             self.energy.go_to(self.tracks.nearest_energy(event.xdata))
 
 
-def _open(result: PhaseMap, scan: tuple[str, ...], go_on: GoOn) -> AlignedFrames:
-    del go_on
+def _open(result: PhaseMap, scan: tuple[str, ...], progress: Progress) -> AlignedFrames:
+    del progress
     return open_aligned_frames(result, scan=scan)
 
 
-def _pair(frames: AlignedFrames, compared: str, energy: int, other: int, angle: int, go_on: GoOn) -> Pair:
-    del go_on
+def _pair(frames: AlignedFrames, compared: str, energy: int, other: int, angle: int, progress: Progress) -> Pair:
+    del progress
     if compared == BEFORE_AFTER:
         return before_and_after(frames, energy, angle)
     state: Any = "aligned" if compared == TWO_ALIGNED else "recorded"

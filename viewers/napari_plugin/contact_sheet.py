@@ -7,11 +7,12 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, paint
-from xanesmap.viewers.napari_plugin.latest_task import GoOn
 from xanesmap.viewers.napari_plugin.projections import UNITS, Projections, Shown, energy_label, shown_limits
 from xanesmap.viewers.panels import length_text, round_length
 
@@ -42,8 +43,8 @@ def make_contact_sheet(
     at: int | float,
     shown: Shown = "attenuation",
     tiles: int = 30,
-    go_on: GoOn = lambda: True,
-) -> ContactSheet | None:
+    progress: Progress = no_progress,
+) -> ContactSheet:
     """Read projections for a contact sheet, one at a time.
 
     Parameters
@@ -58,13 +59,8 @@ def make_contact_sheet(
         What is shown of the frames.
     tiles
         At most so many, evenly chosen.
-    go_on
-        Says whether the sheet is still wanted.
-
-    Returns
-    -------
-    ContactSheet or None
-        None where it was given up.
+    progress
+        Called with stage, steps done and steps of the stage.
 
     Raises
     ------
@@ -75,9 +71,8 @@ def make_contact_sheet(
     chosen = _chosen(projections, over=over, at=at, tiles=tiles)
     step = -(-max(scan.n_rows, scan.n_columns) // _TILE_PIXELS)
     images = []
-    for energy, angle in chosen:
-        if not go_on():
-            return None
+    for number, (energy, angle) in enumerate(chosen):
+        progress("Read frames", number, len(chosen))
         images.append(_averaged(projections.frame(energy, angle, shown=shown), step))
     angles = [f"{projections.angle_deg(energy, angle):.1f}°" for energy, angle in chosen]
     size = scan.pixel_size_nm
@@ -140,6 +135,25 @@ def contact_figure(sheet: ContactSheet, *, theme: FigureTheme = LIGHT) -> Figure
         _write(axes, label)
     _draw_scale(tiles[0], sheet)
     return figure
+
+
+def sheet_pixels(sheet: ContactSheet, *, theme: FigureTheme, dpi: int) -> NDArray[np.uint8]:
+    """`(row, column, 4)` red, green, blue and opacity of a sheet as it is drawn.
+
+    Parameters
+    ----------
+    sheet
+        The sheet.
+    theme
+        Its colours.
+    dpi
+        Pixels per inch.
+    """
+    figure = contact_figure(sheet, theme=theme)
+    figure.set_dpi(dpi)
+    canvas: Any = FigureCanvasAgg(figure)  # Matplotlib's canvas has no types
+    canvas.draw()
+    return np.array(canvas.buffer_rgba())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -53,7 +53,7 @@ class CoreShellWidget(DockedWidget):
         self.form.changed.connect(self.redraw)
         self.task.answered.connect(self._show)
         self.task.failed.connect(self._fail)
-        self.at_the_end(self.task.forget)
+        self.at_the_end(self.task.end)
         self.at_the_end(lambda: forget_cut(self.viewer))
         self.listen(self.viewer.layers.events.inserted, self.find_result)
         self.listen(self.viewer.layers.events.removed, self.find_result)
@@ -174,7 +174,7 @@ class CoreShellWidget(DockedWidget):
 
     def _fail(self, sentence: str) -> None:
         self.is_drawing = False
-        self.text.setText(sentence.removeprefix("Error: "))
+        self.text.setText(sentence)
         if self._outdated:
             self.redraw()
 

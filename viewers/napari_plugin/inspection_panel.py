@@ -10,8 +10,9 @@ from qtpy.QtWidgets import QHeaderView, QLabel, QPushButton, QTableWidget, QTabl
 from rich.table import Table
 
 from xanesmap.phasemap.config import RunConfig
+from xanesmap.phasemap.progress import Progress
 from xanesmap.viewers.inspection_report import Inspection, inspect_source
-from xanesmap.viewers.napari_plugin.latest_task import GoOn, LatestTask
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 
 _DELAY_MS = 400  # after the last key, before files are looked at
 
@@ -89,8 +90,8 @@ class InspectionPanel(QWidget):
         self.table.setVisible(shown)
 
 
-def _inspect(config: RunConfig, go_on: GoOn) -> Inspection:
-    del go_on
+def _inspect(config: RunConfig, progress: Progress) -> Inspection:
+    del progress
     stated = config.reconstruct
     names = ("energies_ev", "angles_deg", "pixel_size_nm", "camera_binning", "times_s")
     values = {name: getattr(stated, name) for name in names}

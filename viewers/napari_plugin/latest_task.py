@@ -1,32 +1,43 @@
-"""Work in a thread beside the window, of which only the last asked for counts."""
+"""Work in a thread beside the window, of which only the last asked for counts; what it tells comes in Qt's thread."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
-from xanesmap.viewers.failures import Failure, failure_of
+from xanesmap.phasemap.progress import Progress
+from xanesmap.viewers.failures import failure_of
 
-GoOn = Callable[[], bool]
-"""Says whether a piece of work is still wanted; long ones ask between two steps."""
-Work = Callable[[GoOn], Any]
+Work = Callable[[Progress], Any]
+"""Called with a `Progress` to call now and then; that call ends the work once it is given up."""
+
+_LEAVE_S = 2.0  # for the thread to end once its window is closed
+
+
+class GivenUp(Exception):  # no error
+    """Nobody wants the outcome any more."""
 
 
 class LatestTask(QObject):
-    """One piece of work at a time; what is asked for meanwhile replaces what waits.
+    """One piece of work at a time; what is asked for meanwhile replaces what waits and gives up what is being done.
 
     The thread lives only while there is work, so a window that closes leaves none behind.
     """
 
     answered = Signal(object)
-    """With the outcome of the last piece of work asked for, in the thread of the window."""
+    """With the outcome of the last piece of work asked for."""
     failed = Signal(str)
-    """With one line on why there is none."""
-    _over = Signal(int, object)
+    """With one line on why there is none, as on the command line."""
+    progressed = Signal(str, int, int)
+    """With what the work tells: stage, steps done, steps of the stage."""
+    busy = Signal(bool)
+    """Whether there is work whose outcome is wanted."""
+    _told = Signal(int, str, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -34,8 +45,10 @@ class LatestTask(QObject):
         self._asked = 0
         self._waiting: Work | None = None
         self._at_work = False
-        self._over.connect(self._tell)
+        self._thread: threading.Thread | None = None
+        self._told.connect(self._tell)
 
+    @property
     def is_busy(self) -> bool:
         """Whether there is work in the thread, wanted or not."""
         return self._at_work
@@ -46,17 +59,29 @@ class LatestTask(QObject):
         Parameters
         ----------
         work
-            Called with a function that says whether to go on.
+            The work.
         """
         with self._lock:
             self._asked += 1
             self._waiting = work
             starts, self._at_work = not self._at_work, True
+        self.busy.emit(True)
         if starts:
-            threading.Thread(target=self._work, name="xanesmap task", daemon=True).start()
+            self._thread = threading.Thread(target=self._work, name="xanesmap task", daemon=True)
+            self._thread.start()
 
     def forget(self) -> None:
-        """Give up what was asked for."""
+        """Give up what was asked for, at its next step; nothing more is told of it."""
+        self._drop()
+        self.busy.emit(False)
+
+    def end(self) -> None:
+        """Give up, and wait a little for the thread, as its window goes."""
+        self._drop()
+        if self._thread is not None:
+            self._thread.join(_LEAVE_S)
+
+    def _drop(self) -> None:
         with self._lock:
             self._asked += 1
             self._waiting = None
@@ -66,13 +91,11 @@ class LatestTask(QObject):
         while (taken := self._take()) is not None:
             number, work = taken
             try:
-                outcome = work(partial(self._is_wanted, number))
-            except Exception as error:
-                outcome = failure_of(error)
-            try:
-                self._over.emit(number, outcome)
-            except RuntimeError:  # the window is gone
-                return
+                self._send(number, "answered", work(partial(self._progress, number)))
+            except GivenUp:
+                continue
+            except Exception as error:  # whatever it is, the window tells it and lives on
+                self._send(number, "failed", failure_of(error).text)
 
     def _take(self) -> tuple[int, Work] | None:
         with self._lock:
@@ -80,13 +103,20 @@ class LatestTask(QObject):
             self._at_work = work is not None
             return None if work is None else (self._asked, work)
 
-    def _is_wanted(self, number: int) -> bool:
-        return number == self._asked
+    def _progress(self, number: int, stage: str, done: int, total: int) -> None:
+        if number != self._asked:
+            raise GivenUp
+        self._send(number, "progressed", (stage, done, total))
 
-    def _tell(self, number: int, outcome: Any) -> None:
-        if not self._is_wanted(number):
+    def _send(self, number: int, kind: str, value: Any) -> None:
+        with suppress(RuntimeError):  # Qt's word for a window that is gone
+            self._told.emit(number, kind, value)
+
+    def _tell(self, number: int, kind: str, value: Any) -> None:
+        if number != self._asked:
             return
-        if isinstance(outcome, Failure):
-            self.failed.emit(outcome.text)
-        else:
-            self.answered.emit(outcome)
+        if kind == "progressed":
+            self.progressed.emit(*value)
+            return
+        self.busy.emit(False)
+        (self.answered if kind == "answered" else self.failed).emit(value)

@@ -30,9 +30,9 @@ from xanesmap.phasemap.progress import Progress
 from xanesmap.viewers.frame_plan import frame_count, frame_size
 from xanesmap.viewers.movie_file import write_movie
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.present_view import frames_of_turn, page_of_view, picture_of_view, turn_of_view
-from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 from xanesmap.viewers.picture_file import write_picture
 from xanesmap.viewers.slice_movie import SlicePage, page_style, slice_frames
 from xanesmap.viewers.slice_stack import AXES, AxisName, read_stack
@@ -58,7 +58,7 @@ class MovieWidget(DockedWidget):
 
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
-        self.work = ThreadedWork(self)
+        self.work = LatestTask(self)
         self._open = ExitStack()
         self._frames: Iterator[Any] | None = None
         self._movie: Any = None
@@ -104,7 +104,7 @@ class MovieWidget(DockedWidget):
         self.make.clicked.connect(lambda _=False: self._ask("Movie (*.mp4 *.gif)", "movie.mp4", self.make_movie))
         self.stop.clicked.connect(lambda _=False: self.stop_movie())
         self.work.progressed.connect(lambda _, done, total: self._tell(done, total))
-        self.work.done.connect(lambda path: self._finish(f"Written: {path}"))
+        self.work.answered.connect(lambda path: self._finish(f"Written: {path}"))
         self.work.failed.connect(self._finish)
         self.at_the_end(self.work.end)
         self.at_the_end(self.stop_movie)
@@ -201,13 +201,13 @@ class MovieWidget(DockedWidget):
             return path
 
         self._show_busy(busy=True)
-        self.work.start(write)
+        self.work.ask(write)
 
     def stop_movie(self) -> None:
         """Give a movie up; no file is left of it."""
         if not self.is_busy:
             return
-        self.work.cancel()
+        self.work.forget()
         self._abandon()
         self._finish("Stopped: no movie was written.")
 

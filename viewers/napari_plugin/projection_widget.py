@@ -6,15 +6,17 @@ from functools import partial
 from typing import Any
 
 import napari
+import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtWidgets import QComboBox, QFormLayout, QGroupBox, QHBoxLayout, QLabel, QPushButton, QSpinBox, QVBoxLayout
 
+from xanesmap.phasemap.progress import Progress
 from xanesmap.reconstruct.readers import open_scan
-from xanesmap.viewers.napari_plugin.contact_sheet import ContactSheet, make_contact_sheet
+from xanesmap.viewers.napari_plugin.contact_sheet import ContactSheet, make_contact_sheet, sheet_pixels
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
-from xanesmap.viewers.napari_plugin.figure_theme import theme_of
+from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme, theme_of
 from xanesmap.viewers.napari_plugin.flat_picture import FlatPicture
-from xanesmap.viewers.napari_plugin.latest_task import GoOn, LatestTask
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.path_line import PathLine
 from xanesmap.viewers.napari_plugin.projections import UNITS, Projections, energy_label
@@ -25,6 +27,7 @@ _VIEWS = ("projection", "sinogram of a row", "mean over energies")
 _OVERS = {"all energies at this angle": "energies", "all angles at this energy": "angles"}
 _MOST_TILES = 120
 _WIDTH = 400
+_SHEET_DPI = 100
 
 
 class ProjectionWidget(DockedWidget):
@@ -92,7 +95,8 @@ class ProjectionWidget(DockedWidget):
         for task, shows in ((self.task, self._take), (self.sheet_task, self._open_sheet)):
             task.answered.connect(shows)
             task.failed.connect(self.status.setText)
-            self.at_the_end(task.forget)
+            task.progressed.connect(self._tell_progress)
+            self.at_the_end(task.end)
         self.at_the_end(self.picture.take_away)
 
     def _go_back(self) -> None:
@@ -119,7 +123,7 @@ class ProjectionWidget(DockedWidget):
         """What the thread found: a scan, or an image with what it is."""
         if isinstance(answer, Projections):
             self._browse(answer)
-        elif answer is not None:
+        else:
             image, how = answer
             self.picture.show(image, **how)
             self.back.setEnabled(True)
@@ -168,8 +172,6 @@ class ProjectionWidget(DockedWidget):
             return
         chosen = {"energy": self.energy.step(), "angle": self.angle.step(), "row": self.row.step()}
         view, shown = self.kind.currentText(), self.shown.currentText()
-        if view == "mean over energies":
-            self.status.setText("Reading a frame of every energy…")
         self.task.ask(partial(_image, self.projections, view, shown, chosen))
 
     def make_sheet(self) -> None:
@@ -181,29 +183,33 @@ class ProjectionWidget(DockedWidget):
         at = energy if over == "angles" else self.projections.angle_deg(energy, self.angle.step())
         self.status.setText("Reading frames for the sheet…")
         options = {"over": over, "at": at, "shown": self.shown.currentText(), "tiles": self.tiles.value()}
-        self.sheet_task.ask(partial(_sheet, self.projections, options))
+        self.sheet_task.ask(partial(_sheet, self.projections, options, theme_of(self.viewer)))
 
-    def _open_sheet(self, sheet: ContactSheet | None) -> None:
-        if sheet is None:
-            return
+    def _tell_progress(self, stage: str, done: int, total: int) -> None:
+        self.status.setText(f"{stage}: {done} of {total}…")
+
+    def _open_sheet(self, drawn: tuple[ContactSheet, NDArray[np.uint8]]) -> None:
         self.status.setText("")
-        window = SheetWindow(sheet, theme=theme_of(self.viewer), parent=self)
+        window = SheetWindow(*drawn, parent=self)
         self._windows = [*(w for w in self._windows if w.isVisible()), window]
         window.show()
 
 
-def _open(paths: tuple[str, ...], go_on: GoOn) -> Projections:
-    del go_on
+def _open(paths: tuple[str, ...], progress: Progress) -> Projections:
+    del progress
     return Projections(open_scan(paths if len(paths) > 1 else paths[0], sort_energies=True))
 
 
-def _sheet(projections: Projections, options: dict[str, Any], go_on: GoOn) -> ContactSheet | None:
-    return make_contact_sheet(projections, go_on=go_on, **options)
+def _sheet(
+    projections: Projections, options: dict[str, Any], theme: FigureTheme, progress: Progress
+) -> tuple[ContactSheet, NDArray[np.uint8]]:
+    sheet = make_contact_sheet(projections, progress=progress, **options)
+    return sheet, sheet_pixels(sheet, theme=theme, dpi=_SHEET_DPI)
 
 
 def _image(
-    projections: Projections, view: str, shown: Any, chosen: dict[str, int], go_on: GoOn
-) -> tuple[NDArray[Any], dict[str, Any]] | None:
+    projections: Projections, view: str, shown: Any, chosen: dict[str, int], progress: Progress
+) -> tuple[NDArray[Any], dict[str, Any]]:
     """The image that is chosen, and how it is shown."""
     energy, angle = chosen["energy"], chosen["angle"]
     size = projections.scan.pixel_size_nm
@@ -216,10 +222,8 @@ def _image(
         how["scale"] = (pixel * image.shape[1] / image.shape[0], pixel)  # angles spread to a square
         how["text"] = f"{shown}: {energy_label(projections.scan, energy)}, row {chosen['row']}, angles downwards"
     elif view == "mean over energies":
-        mean = projections.mean_over_energies(projections.angle_deg(energy, angle), shown=shown, go_on=go_on)
-        if mean is None:
-            return None
-        image, how["text"] = mean, f"{shown}: mean over energies, {at}"
+        image = projections.mean_over_energies(projections.angle_deg(energy, angle), shown=shown, progress=progress)
+        how["text"] = f"{shown}: mean over energies, {at}"
     else:
         image = projections.frame(energy, angle, shown=shown)
         how["text"] = f"{shown}: {energy_label(projections.scan, energy)}, {at}"

@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.reconstruct.correction import dead_pixels, lasting_saturation
 from xanesmap.reconstruct.inspection import find_edge
 from xanesmap.reconstruct.scan import CountArray, Scan
 from xanesmap.reconstruct.zingers import fill_from_neighbours
-from xanesmap.viewers.napari_plugin.latest_task import GoOn
 
 Shown = Literal["attenuation", "transmission", "counts"]
 UNITS: dict[Shown, str] = {"attenuation": "1", "transmission": "1", "counts": "counts"}
@@ -93,12 +93,13 @@ class Projections:
         reference = _Reference(dark=whole.dark[rows], light=whole.light[rows], dead=whole.dead[rows])
         return np.asarray(_corrected(frames.projections, reference, shown=shown)[:, 0])
 
-    def mean_over_energies(self, angle_deg: float, *, shown: Shown, go_on: GoOn) -> NDArray[np.float32] | None:
-        """`(v, u)` mean of the frames of all energies that are nearest to an angle; None where it was given up."""
+    def mean_over_energies(
+        self, angle_deg: float, *, shown: Shown, progress: Progress = no_progress
+    ) -> NDArray[np.float32]:
+        """`(v, u)` mean of the frames of all energies that are nearest to an angle."""
         total = np.zeros((self.scan.n_rows, self.scan.n_columns), np.float64)
         for energy in range(self.n_energies):
-            if not go_on():
-                return None
+            progress("Read frames", energy, self.n_energies)
             total += self.frame(energy, self.nearest_angle(energy, angle_deg), shown=shown)
         return np.asarray(total / self.n_energies, np.float32)
 

@@ -12,9 +12,9 @@ from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
 from xanesmap.phasemap.progress import Progress, no_progress
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.reader import get_reader
 from xanesmap.viewers.napari_plugin.sample_store import sample_folder, sample_result, sample_scan
-from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 
 Layers = list[tuple[Any, ...]]
 
@@ -38,7 +38,7 @@ def _opened(make: Callable[[Progress], Path]) -> Layers:
 def _made_beside_window(make: Callable[[Progress], Path]) -> Path | None:
     """Make something in a thread while Qt goes on; None, and a notification, where it fails."""
     made: list[Path] = []
-    waiting, work = QEventLoop(), ThreadedWork()
+    waiting, work = QEventLoop(), LatestTask()
     bar = progress_bar(total=0, desc="Make sample data")
 
     def show(stage: str, done: int, total: int) -> None:
@@ -47,10 +47,10 @@ def _made_beside_window(make: Callable[[Progress], Path]) -> Path | None:
         bar.update(done - bar.n)
 
     work.progressed.connect(show)
-    work.done.connect(made.append)
+    work.answered.connect(made.append)
     work.failed.connect(show_error)
     work.busy.connect(lambda busy: None if busy else waiting.quit())
-    work.start(make)
+    work.ask(make)
     waiting.exec()
     bar.close()
     work.end()

@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.series import Series, open_series
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
-from xanesmap.viewers.napari_plugin.latest_task import GoOn, LatestTask
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.path_line import PathLine
 from xanesmap.viewers.napari_plugin.series_curve import draw_series, state_axes, volume_fractions
 from xanesmap.viewers.napari_plugin.series_session import (
@@ -111,10 +112,9 @@ class SeriesWidget(DockedWidget):
         self._draw()
         self.task.ask(partial(_volumes, series))
 
-    def _take_volumes(self, volumes: list[dict[str, float]] | None) -> None:
-        if volumes is not None:
-            self.fractions = volume_fractions(volumes)
-            self._draw()
+    def _take_volumes(self, volumes: list[dict[str, float]]) -> None:
+        self.fractions = volume_fractions(volumes)
+        self._draw()
 
     def _state_text(self, step: int) -> str:
         if self.series is None:
@@ -164,11 +164,10 @@ class SeriesWidget(DockedWidget):
         self.status.setText(f"{state.name} is shown by itself: {state.result.path}")
 
 
-def _volumes(series: Series, go_on: GoOn) -> list[dict[str, float]] | None:
-    """Volumes of the phase labels of every state, um^3; None where they are no longer wanted."""
+def _volumes(series: Series, progress: Progress) -> list[dict[str, float]]:
+    """Volumes of the phase labels of every state, um^3."""
     volumes = []
-    for state in series.states:
-        if not go_on():
-            return None
+    for number, state in enumerate(series.states):
+        progress("Read labels", number, len(series.states))
         volumes.append(state.result.phase_volumes_um3())
     return volumes

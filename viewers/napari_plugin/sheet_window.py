@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from numpy.typing import NDArray
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QDialog, QFileDialog, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from xanesmap.errors import DataError
+from xanesmap.phasemap.progress import Progress
 from xanesmap.viewers.figure_file import save_figure
 from xanesmap.viewers.napari_plugin.contact_sheet import ContactSheet, contact_figure
-from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 
-_SCREEN_DPI, _FILE_DPI = 100, 300
+_FILE_DPI = 300
 
 
 class SheetWindow(QDialog):
-    """A sheet in the colours of the theme; saved, it is drawn for print."""
+    """A sheet in the colours of the theme; saved, it is drawn for print.
 
-    def __init__(self, sheet: ContactSheet, *, theme: FigureTheme, parent: QWidget) -> None:
+    Parameters
+    ----------
+    sheet
+        The sheet.
+    pixels
+        (row, column, 4) as `sheet_pixels` draws it, which takes too long for the thread of the window.
+    parent
+        The widget it belongs to.
+    """
+
+    def __init__(self, sheet: ContactSheet, pixels: NDArray[np.uint8], *, parent: QWidget) -> None:
         super().__init__(parent)
         self.sheet = sheet
         self.setWindowTitle(f"Contact sheet: {sheet.title}")
@@ -29,6 +39,9 @@ class SheetWindow(QDialog):
         self.told.setWordWrap(True)
         self.save = QPushButton("Save PNG…")
         self.save.clicked.connect(self._ask_to_save)
+        self.saving = LatestTask(self)
+        self.saving.answered.connect(lambda path: self.told.setText(f"Written to {path}"))
+        self.saving.failed.connect(self.told.setText)
         area = QScrollArea()
         area.setWidget(self.picture)
         row = QHBoxLayout()
@@ -37,30 +50,24 @@ class SheetWindow(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(area, 1)
         layout.addLayout(row)
-        self._draw(theme)
-        self.resize(self.picture.width() + 50, min(self.picture.height() + 90, 900))
-
-    def _draw(self, theme: FigureTheme) -> None:
-        figure = contact_figure(self.sheet, theme=theme)
-        figure.set_dpi(_SCREEN_DPI)
-        canvas: Any = FigureCanvasAgg(figure)  # Matplotlib's canvas has no types
-        canvas.draw()
-        pixels = np.ascontiguousarray(canvas.buffer_rgba())
         height, width = pixels.shape[:2]
         image = QImage(pixels.tobytes(), width, height, 4 * width, QImage.Format.Format_RGBA8888)
         self.picture.setPixmap(QPixmap.fromImage(image))
         self.picture.resize(width, height)
+        self.resize(width + 50, min(height + 90, 900))
 
     def save_to(self, path: str | Path) -> None:
         """Write the sheet as a picture of 300 dpi; a sentence where it cannot be."""
-        try:
-            save_figure(contact_figure(self.sheet), path, dpi=_FILE_DPI)
-        except DataError as error:
-            self.told.setText(f"Error: {error}")
-        else:
-            self.told.setText(f"Written to {path}")
+        self.told.setText("Writing…")
+        self.saving.ask(partial(_saved, self.sheet, Path(path)))
 
     def _ask_to_save(self) -> None:
         chosen, _ = QFileDialog.getSaveFileName(self, "Contact sheet", "contact_sheet.png", "Pictures (*.png *.pdf)")
         if chosen:
             self.save_to(chosen)
+
+
+def _saved(sheet: ContactSheet, path: Path, progress: Progress) -> Path:
+    del progress
+    save_figure(contact_figure(sheet), path, dpi=_FILE_DPI)
+    return path

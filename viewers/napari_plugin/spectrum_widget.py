@@ -15,6 +15,7 @@ from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.chosen_label import chosen_label
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
 from xanesmap.viewers.napari_plugin.missing_result import missing_result_text
 from xanesmap.viewers.napari_plugin.picking import picked_voxel
@@ -27,7 +28,6 @@ from xanesmap.viewers.napari_plugin.spectrum_list import Listing, as_drawn, chan
 from xanesmap.viewers.napari_plugin.spectrum_plot import SpectrumPlot
 from xanesmap.viewers.napari_plugin.spectrum_probe import ProbedSpectrum, probe_region, probe_voxel
 from xanesmap.viewers.napari_plugin.spectrum_table import SpectrumTable
-from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 from xanesmap.viewers.napari_plugin.widget_rows import row_of
 
 HINT = "Click a voxel; hold Shift to compare. Or draw a region, or take a label. Ticked spectra stay."
@@ -53,7 +53,7 @@ class SpectrumWidget(DockedWidget):
         self.listing: Listing = ()
         self._outline: tuple[NDArray[np.float64], Tool] | None = None
         self._compare = False
-        self.plot, self.table, self.work = SpectrumPlot(self.viewer), SpectrumTable(), ThreadedWork(self)
+        self.plot, self.table, self.work = SpectrumPlot(self.viewer), SpectrumTable(), LatestTask(self)
         self.layers = ProbeLayers(self.viewer, self._probe_outline)
         self._arrange()
         self._connect()
@@ -104,7 +104,7 @@ class SpectrumWidget(DockedWidget):
         self.slices.valueChanged.connect(self._probe_again)
         self.table.chosen.connect(self._draw)
         self.table.changed.connect(self._change)
-        self.work.done.connect(self._add)
+        self.work.answered.connect(self._add)
         self.work.failed.connect(self.say)
         self.work.progressed.connect(self._tell_progress)
         self.work.busy.connect(lambda busy: None if busy else self.bar.setVisible(False))
@@ -150,11 +150,11 @@ class SpectrumWidget(DockedWidget):
         try:
             result, region = chosen_label(self.viewer)
         except DataError as error:
-            self.say(str(error))
+            self.say(f"Error: {error}")
             return
         self._forget_outline()
         self._compare = False
-        self.work.start(lambda progress: probe_region(result, region, progress=progress))
+        self.work.ask(lambda progress: probe_region(result, region, progress=progress))
 
     def _picked_from(self) -> PhaseMap | None:
         """The result whose labels are picked from: of several that are open, not always the active one."""
@@ -186,7 +186,7 @@ class SpectrumWidget(DockedWidget):
             self.say(missing_result_text(self.viewer))
             return
         self._compare = compare
-        self.work.start(lambda progress: probe(result, progress))
+        self.work.ask(lambda progress: probe(result, progress))
 
     def _tell_progress(self, stage: str, done: int, total: int) -> None:
         self.bar.setVisible(total > 1)
@@ -238,7 +238,7 @@ class SpectrumWidget(DockedWidget):
             if any(spectrum.measured is not None for spectrum in self.spectra):
                 written.append(write_spectra(self.spectra, path))
         except DataError as error:
-            self.say(str(error))
+            self.say(f"Error: {error}")
             return
         self.say(f"Saved {' and '.join(str(file) for file in reversed(written))}.")
 
@@ -256,7 +256,7 @@ class SpectrumWidget(DockedWidget):
         try:
             file = write_reference(self.spectra[-1 if chosen is None else chosen], path)
         except DataError as error:
-            self.say(str(error))
+            self.say(f"Error: {error}")
             return
         self.say(f"Saved {file}. Use it with: xanesmap fit RESULT --reference NAME={file} --energy-offset 0")
 

@@ -35,7 +35,6 @@ from xanesmap.viewers.napari_plugin.missing_result import missing_result_text
 from xanesmap.viewers.napari_plugin.result_reload import reload_result
 from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
 from xanesmap.viewers.napari_plugin.spectrum_table import swatch
-from xanesmap.viewers.napari_plugin.threaded_work import ThreadedWork
 from xanesmap.viewers.napari_plugin.threshold_drawing import (
     LEFT_PT,
     draw_histogram,
@@ -75,7 +74,7 @@ class ThresholdWidget(DockedWidget):
         self.tried: Exploration | None = None
         self._explorer: CoarseExplorer | None = None
         self._is_reloading = False
-        self.live, self.full, self.segmenting = LatestTask(self), ThreadedWork(self), ThreadedWork(self)
+        self.live, self.full, self.segmenting = (LatestTask(self) for _ in range(3))
         self.trial = TrialLayer(self.viewer)
         self._pause = QTimer(self)
         self._pause.setSingleShot(True)
@@ -123,14 +122,14 @@ class ThresholdWidget(DockedWidget):
         self.stop.clicked.connect(lambda: self._give_up())
         self._pause.timeout.connect(self._compute_full)
         self.live.answered.connect(self._show_live)
-        self.full.done.connect(self._show_full)
-        self.segmenting.done.connect(self._show_segmented)
+        self.full.answered.connect(self._show_full)
+        self.segmenting.answered.connect(self._show_segmented)
         for work in (self.full, self.segmenting):
             work.failed.connect(self._fail)
             work.progressed.connect(self._tell_progress)
             work.busy.connect(self._show_progress)
         self.live.failed.connect(self._fail)
-        for end in (self.trial.remove, self.live.forget, self._pause.stop, self.full.end, self.segmenting.end):
+        for end in (self.trial.remove, self.live.end, self._pause.stop, self.full.end, self.segmenting.end):
             self.at_the_end(end)
         self.listen(self.viewer.layers.events.inserted, self._follow)
         self.listen(self.viewer.layers.events.removed, self._follow)
@@ -153,7 +152,7 @@ class ThresholdWidget(DockedWidget):
 
     def _begin(self, result: PhaseMap | None) -> None:
         self.result, self._explorer, self.tried = result, None, None
-        self.full.cancel()
+        self.full.forget()
         self._pause.stop()
         for widget in (self.form, self.compute, self.segment, self.copy):
             widget.setEnabled(result is not None)
@@ -163,7 +162,7 @@ class ThresholdWidget(DockedWidget):
             self.say(missing_result_text(self.viewer))
             return
         self.say("Reading maps...")
-        self.live.ask(lambda go_on: CoarseExplorer(coarse_maps(result), result, blur_px=known_blur_px(result)))
+        self.live.ask(lambda _: CoarseExplorer(coarse_maps(result), result, blur_px=known_blur_px(result)))
 
     def _show_live(self, answer: CoarseExplorer | Exploration) -> None:
         if isinstance(answer, Exploration):
@@ -186,8 +185,8 @@ class ThresholdWidget(DockedWidget):
         explorer, settings = self._explorer, self.settings
         if explorer is None:
             return
-        self.full.cancel()
-        self.live.ask(lambda go_on: explorer.explore(settings))
+        self.full.forget()
+        self.live.ask(lambda _: explorer.explore(settings))
         if math.prod(explorer.result.shape) <= AUTOMATIC_VOXELS:
             self._pause.start()
 
@@ -195,14 +194,14 @@ class ThresholdWidget(DockedWidget):
         result, settings = self.result, self.settings
         if result is not None and not self.segmenting.is_busy:
             self._pause.stop()
-            self.full.start(lambda progress: (*explore_full(result, settings, progress=progress), result))
+            self.full.ask(lambda progress: (*explore_full(result, settings, progress=progress), result))
 
     def _show_full(self, found: tuple[Exploration, LabelledResult | None, PhaseMap]) -> None:
         tried, labelled, result = found
         self.live.forget()
         self._show(tried)
         if labelled is not None:
-            self.full.start(lambda progress: (with_errors(tried, labelled, result, progress=progress), None, result))
+            self.full.ask(lambda progress: (with_errors(tried, labelled, result, progress=progress), None, result))
 
     def _show(self, tried: Exploration) -> None:
         if self.result is None:
@@ -236,12 +235,12 @@ class ThresholdWidget(DockedWidget):
         result, settings = self.result, self.settings
         if result is None:
             return
-        self.full.cancel()
+        self.full.forget()
         self._pause.stop()
         self.form.setEnabled(False)
         self.say("Segmenting...")
         self._tell_progress("Start", 0, 1)
-        self.segmenting.start(lambda progress: segment_phases(result, progress=_until_written(progress), **settings))
+        self.segmenting.ask(lambda progress: segment_phases(result, progress=_until_written(progress), **settings))
 
     def _show_segmented(self, segmented: PhaseMap) -> None:
         old, self.result = self.result, segmented
@@ -263,8 +262,8 @@ class ThresholdWidget(DockedWidget):
             self.say(f"Copied: {words}")
 
     def _give_up(self) -> None:
-        self.full.cancel()
-        self.segmenting.cancel()
+        self.full.forget()
+        self.segmenting.forget()
         self.form.setEnabled(self.result is not None)
         self.say("Stopped; the result is as it was.")
 

@@ -44,10 +44,6 @@ def test_wide_frames_are_averaged_in_blocks(projections, monkeypatch):
     assert sheet.pixel_um == pytest.approx(0.96)
 
 
-def test_a_sheet_that_is_given_up_is_none(projections):
-    assert make_contact_sheet(projections, over="energies", at=0, go_on=lambda: False) is None
-
-
 @pytest.mark.parametrize("tiles", [1, 2, 5, 30])
 def test_no_tile_lies_on_another_or_beyond_the_sheet(projections, tiles):
     figure = contact_figure(make_contact_sheet(projections, over="angles", at=0, tiles=tiles))

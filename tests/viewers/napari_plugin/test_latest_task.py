@@ -1,5 +1,4 @@
 import threading
-import time
 
 import pytest
 
@@ -11,27 +10,39 @@ from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 def task(qapp, settle):
     task = LatestTask()
     yield task
-    task.forget()
-    settle.until(lambda: not task.is_busy())
+    task.end()
+    settle.until(lambda: not task.is_busy)
 
 
 @pytest.fixture
 def told(task):
-    """What the task has told, answers and failures."""
+    """What the task tells: name of the signal, its values, and whether it came in the thread of the window."""
     told = []
-    task.answered.connect(told.append)
-    task.failed.connect(told.append)
+    for name in ("answered", "failed", "progressed", "busy"):
+        getattr(task, name).connect(
+            lambda *values, name=name: told.append((name, values, threading.current_thread() is main))
+        )
+    main = threading.main_thread()
     return told
 
 
-def test_work_is_done_beside_the_window_and_answered_in_it(task, told, settle):
-    threads = []
-    task.answered.connect(lambda _: threads.append(threading.current_thread()))
-    task.ask(lambda _: threads.append(threading.current_thread()) or 7)
-    settle.until(lambda: told)
-    assert told == [7]
-    assert threads[0] is not threads[1]
-    assert threads[1] is threading.main_thread()
+def outcomes(told):
+    return [(name, *values) for name, values, _ in told if name in ("answered", "failed")]
+
+
+def test_work_is_done_beside_the_window_and_all_it_tells_comes_in_it(task, told, settle):
+    def work(progress):
+        progress("Think", 1, 2)
+        return threading.current_thread() is threading.main_thread()
+
+    task.ask(work)
+    settle.until(lambda: outcomes(told))
+    assert told == [
+        ("busy", (True,), True),
+        ("progressed", ("Think", 1, 2), True),
+        ("busy", (False,), True),
+        ("answered", (False,), True),
+    ]
 
 
 def test_only_the_last_of_many_is_answered_and_what_waited_is_never_begun(task, told, settle):
@@ -47,42 +58,51 @@ def test_only_the_last_of_many_is_answered_and_what_waited_is_never_begun(task, 
     for number in range(5):
         task.ask(lambda _, number=number: begun.append(number) or number)
     free.set()
-    settle.until(lambda: told)
-    assert told == [4]
+    settle.until(lambda: outcomes(told))
+    assert outcomes(told) == [("answered", 4)]
     assert begun == ["slow", 4]
 
 
-def test_long_work_learns_that_it_is_no_longer_wanted(task, told, settle):
+def test_long_work_ends_at_its_next_step_once_something_else_is_asked_for(task, told, settle):
     steps = []
 
-    def long(go_on):
-        while go_on():
+    def endless(progress):
+        while True:
+            progress("Count", len(steps), 0)
             steps.append(1)
-            time.sleep(0.01)
 
-    task.ask(long)
+    task.ask(endless)
     settle.until(lambda: steps)
     task.ask(lambda _: "next")
-    settle.until(lambda: told)
-    assert told == ["next"]
+    settle.until(lambda: outcomes(told))
+    assert outcomes(told) == [("answered", "next")]
 
 
-def test_a_failure_is_one_line(task, told, settle):
+@pytest.mark.parametrize(
+    ("error", "words"), [(DataError("no file"), "Error: no file"), (KeyError("x"), "Unexpected KeyError: 'x'.")]
+)
+def test_a_failure_is_the_line_of_the_command_line(task, told, settle, error, words):
     def fail(_):
-        message = "no file"
-        raise DataError(message)
+        raise error
 
     task.ask(fail)
-    settle.until(lambda: told)
-    assert told == ["Error: no file"]
-    settle.until(lambda: not task.is_busy())
+    settle.until(lambda: outcomes(told))
+    ((kind, line),) = outcomes(told)
+    assert kind == "failed"
+    assert line.startswith(words)
+    settle.until(lambda: not task.is_busy)
 
 
-def test_nothing_is_told_once_it_is_forgotten(task, told, settle):
+def test_nothing_is_told_once_it_is_forgotten_but_that_it_is_not_busy(task, told, settle):
     free = threading.Event()
-    task.ask(lambda _: free.wait(10))
+
+    def work(progress):
+        free.wait(10)
+        progress("Go on", 0, 1)
+
+    task.ask(work)
     task.forget()
     free.set()
-    settle.until(lambda: not task.is_busy())
+    settle.until(lambda: not task.is_busy)
     settle()
-    assert told == []
+    assert [(name, values) for name, values, _ in told] == [("busy", (True,)), ("busy", (False,))]

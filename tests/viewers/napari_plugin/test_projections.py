@@ -49,15 +49,15 @@ def test_a_sinogram_is_a_row_of_every_frame(scan, projections, shown):
 
 
 def test_the_mean_over_energies_is_one_at_the_angle_asked_for(projections):
-    mean = projections.mean_over_energies(projections.angle_deg(0, 6), shown="attenuation", go_on=lambda: True)
+    mean = projections.mean_over_energies(projections.angle_deg(0, 6), shown="attenuation")
     frames = [projections.frame(energy, 6) for energy in range(projections.n_energies)]
     np.testing.assert_allclose(mean, np.mean(frames, axis=0), atol=1e-5)
 
 
-def test_a_mean_that_is_given_up_is_none_and_reads_no_more(projections):
-    asked = []
-    assert projections.mean_over_energies(0, shown="counts", go_on=lambda: asked.append(1) or len(asked) < 3) is None
-    assert len(asked) == 3
+def test_a_mean_tells_how_far_it_is_before_each_frame(projections):
+    told = []
+    projections.mean_over_energies(0, shown="counts", progress=lambda *step: told.append(step))
+    assert told == [("Read frames", energy, projections.n_energies) for energy in range(projections.n_energies)]
 
 
 def test_the_nearest_angle_is_found_by_its_degrees(projections):

@@ -31,7 +31,7 @@ def explorer(viewer, copy, shown_widget, settle, monkeypatch):
     monkeypatch.setattr(module, "AUTOMATIC_VOXELS", 0)
     open_lightly(viewer, copy)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
-    settle.until(lambda: widget.tried is not None and not widget.live.is_busy())
+    settle.until(lambda: widget.tried is not None and not widget.live.is_busy)
     return widget
 
 
@@ -43,7 +43,7 @@ def open_lightly(viewer, result):
 
 
 def at_rest(widget):
-    return not (widget.live.is_busy() or widget.full.is_busy or widget.segmenting.is_busy)
+    return not (widget.live.is_busy or widget.full.is_busy or widget.segmenting.is_busy)
 
 
 def drag_slider(slider, to):
@@ -67,7 +67,7 @@ def test_a_slider_that_is_dragged_changes_numbers_and_colours(viewer, copy, expl
     assert not layer_of_kind(viewer, PHASE).visible
     before = trial.data.copy()
     drag_slider(explorer.form.pure, 0.95)
-    settle.until(lambda: explorer.form.thresholds.pure > 0.9 and not explorer.live.is_busy())
+    settle.until(lambda: explorer.form.thresholds.pure > 0.9 and not explorer.live.is_busy)
     settle()
     assert viewer.layers[TRIAL] is trial
     assert (trial.data != before).any()
