@@ -13,11 +13,11 @@ APT = [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && apt-get update -q
 DEMO ?= demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench wheel system clean
+.PHONY: help demo test test-all check bench wheel system clean
 
 help:
 	@echo "make demo   simulate a beamline scan, map its phases, compare with the truth, draw figures (folder $(DEMO)/)"
-	@echo "make test   run the tests"
+	@echo "make test   run the tests; make test-all: more seeds and sizes of what takes long, too"
 	@echo "make check  ruff, mypy, import-linter"
 	@echo "make bench  speed and memory, as ratios measured in one run"
 	@echo "make wheel  build a wheel and try it outside the checkout"
@@ -27,7 +27,9 @@ $(STAMP): pyproject.toml constraints.txt
 	@# Debian keeps the part of Python that makes environments in a package of its own.
 	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { $(APT) python3-venv > /dev/null && $(PYTHON) -m venv $(VENV); } \
 	    || { echo "Python cannot make an environment. On Debian: apt-get install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[napari,test,check]'
+	$(BIN)/python -m pip install --quiet --no-compile --constraint constraints.txt --editable '.[napari,test,check]'
+	@# pip compiles on one core, and the tests of every library; what cannot be compiled is a template or for Python 2
+	@$(BIN)/python -W ignore -m compileall -qq -j 0 -x '/tests?/' $(VENV)/lib || true
 	@touch $@
 
 system:
@@ -37,13 +39,16 @@ system:
 demo: $(STAMP)
 	$(BIN)/xanesmap demo $(DEMO)
 
-test: $(STAMP) system
+test: TESTS := not slow
+test-all: TESTS := slow or not slow
+test test-all: $(STAMP) system
 	@# one process per core, a file of tests to each; threads of linear algebra would compete with the other processes
 	@# and a screen of their own for windows, where there is none
 	@if [ -z "$$DISPLAY" ] && command -v xvfb-run > /dev/null; then \
 	    set -- xvfb-run --auto-servernum --server-args="-screen 0 1920x1200x24"; \
 	fi; \
-	env OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$$@" $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	env OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 "$$@" $(BIN)/python -m pytest \
+	    --numprocesses auto --dist loadfile --no-loadscope-reorder -m "$(TESTS)"
 
 check: $(STAMP)
 	$(BIN)/ruff check .

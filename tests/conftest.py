@@ -19,6 +19,37 @@ from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 
+# Files that take longest, so that no process is left with one of them at the end; the first two begin with compiling
+# different loops.
+LONGEST_FIRST = (
+    "tests/test_acceptance.py",
+    "tests/reconstruct/test_alignment.py",
+    "tests/test_alignment_acceptance.py",
+    "tests/viewers/napari_plugin/test_map_phases_widget.py",
+    "tests/viewers/napari_plugin/test_spectrum_widget.py",
+    "tests/viewers/test_command_line.py",
+    "tests/viewers/napari_plugin/test_series_widget.py",
+    "tests/viewers/napari_plugin/test_projection_widget.py",
+    "tests/viewers/napari_plugin/test_threshold_widget.py",
+    "tests/viewers/napari_plugin/test_core_shell_widget.py",
+    "tests/viewers/napari_plugin/test_session.py",
+    "tests/viewers/napari_plugin/test_alignment_widget.py",
+    "tests/viewers/test_movie_and_picture_commands.py",
+    "tests/viewers/napari_plugin/test_picking.py",
+    "tests/viewers/napari_plugin/test_window.py",
+    "tests/phasemap/test_pipeline.py",
+    "tests/phasemap/test_alignment_store.py",
+    "tests/viewers/test_unlisted_phase.py",
+    "tests/phasemap/test_coverage.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    """Put the files that take longest first; the order within a file stays."""
+    place = {name: number for number, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
+
+
 SMALL = {
     "n_rows": 24,
     "n_columns": 40,

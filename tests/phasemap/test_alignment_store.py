@@ -126,16 +126,20 @@ def test_a_damaged_alignment_is_told(outcome, moving, tmp_path):
 # --- which alignment a run takes -----------------------------------------------------------------------------------
 
 
-def test_a_scan_at_rest_is_left_as_it_is(small_scan):
+@pytest.fixture(scope="module")
+def still(small_scan):
+    """The alignment of a scan at rest, when asked for."""
+    return chosen(small_scan.folder, method="projection-matching").alignment
+
+
+def test_a_scan_at_rest_is_left_as_it_is(small_scan, still):
     choice = chosen(small_scan.folder)
     assert choice.alignment is None
     assert "at rest" in choice.notes[0]
-    asked = chosen(small_scan.folder, method="projection-matching")
-    assert is_still(asked.alignment)
+    assert is_still(still)
 
 
-def test_noise_of_the_magnification_is_no_motion_but_a_trend_is(small_scan):
-    still = chosen(small_scan.folder, method="projection-matching").alignment
+def test_noise_of_the_magnification_is_no_motion_but_a_trend_is(still):
     n_energies, half = len(still.magnification), still.pattern.shape[-1] / 2
     odd, trend = np.zeros(n_energies), np.linspace(-1, 1, n_energies)
     odd[n_energies // 2] = 0.2

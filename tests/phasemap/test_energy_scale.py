@@ -142,7 +142,7 @@ def test_a_bad_energy_is_rejected_on_request_and_told():
     assert f"{ENERGIES[10]:.1f}" in notes_of_model(ENERGIES, model, chosen)[0]
 
 
-@pytest.mark.parametrize("offset_ev", [-2.0, 3.0])
+@pytest.mark.parametrize("offset_ev", [pytest.param(-2.0, marks=pytest.mark.slow), 3.0])
 def test_a_scan_recorded_on_another_scale_is_mapped_without_bias(offset_ev, tmp_path):
     scan = simulate_scan(tmp_path / "scan", seed=2, disturbances={"energy_offset_ev": offset_ev})
     result = map_phases(

@@ -14,6 +14,7 @@ from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 
 MAPS = ("fraction", "fraction_sigma", "fraction_sigma_counting", "amount", "amount_sigma", "residual")
+AT_REST = {"align": {"method": "none"}, "memory": "500MB"}
 
 
 def assert_same(result, other):
@@ -34,7 +35,7 @@ def test_a_refit_with_nothing_changed_is_the_run(settings, small_result, tmp_pat
 
 def test_a_refit_with_another_constraint_is_the_run_with_it(small_scan, small_result, tmp_path):
     spectra = {"constraint": "non-negative"}
-    run = map_phases(small_scan.folder, out=tmp_path / "a.zarr", keep_mu=False, spectra=spectra, memory="500MB")
+    run = map_phases(small_scan.folder, out=tmp_path / "a.zarr", keep_mu=False, spectra=spectra, **AT_REST)
     assert_same(refit_phases(small_result.path, out=tmp_path / "b.zarr", spectra=spectra), run)
 
 
@@ -59,7 +60,7 @@ def test_a_refit_with_other_settings_solves_the_least_squares(small_result, refe
 
 def test_references_are_those_the_result_holds_wherever_their_files_went(small_scan, reference_files, tmp_path):
     files = {name: shutil.copy(path, tmp_path / f"{name}.csv") for name, path in reference_files.items()}
-    run = map_phases(small_scan.folder, references=files, out=tmp_path / "a.zarr", memory="500MB")
+    run = map_phases(small_scan.folder, references=files, out=tmp_path / "a.zarr", **AT_REST)
     for path in files.values():
         Path(path).unlink()
     result = refit_phases(run.path, out=tmp_path / "b.zarr")

@@ -101,7 +101,7 @@ def test_strong_voxels_are_those_of_half_the_edge_step_of_full_ones():
     assert strong_spectra(np.ones((3, 2, 50)), -np.ones(3)).shape == (3, 0)
 
 
-@pytest.mark.parametrize("true_ev", [-3.0, 2.2])
+@pytest.mark.parametrize("true_ev", [-3.0, pytest.param(2.2, marks=pytest.mark.slow)])
 def test_a_run_refines_its_offset_and_says_so(true_ev, tmp_path):
     scan = simulate_scan(
         tmp_path / "scan",

@@ -34,7 +34,7 @@ def offset_error(result):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_fractions_have_no_bias_and_error_bars_are_their_scatter(case, seed, make_volumes, tmp_path):
     known = make_volumes(seed=seed, **CASES[case])
     result = mapped(known.write(tmp_path / "v.h5"), tmp_path / "r.zarr", keep_mu=False)

@@ -169,7 +169,7 @@ def test_magnification_is_found_without_a_word_about_it():
     assert np.sqrt(np.mean(fitted**2)) < 1.1 * np.sqrt(np.mean(known**2))
 
 
-@pytest.mark.parametrize("roll_deg", [0.6, -0.4])
+@pytest.mark.parametrize("roll_deg", [0.6, pytest.param(-0.4, marks=pytest.mark.slow)])
 def test_roll_of_the_detector_is_found(roll_deg):
     projections, angles, spectra, truth = simulated(still=True)
     none = [np.zeros((len(a), 2)) for a in angles]
@@ -185,10 +185,10 @@ def test_roll_of_the_detector_is_found(roll_deg):
 
 def test_frames_kept_on_disk_give_the_same_alignment(tmp_path):
     projections, angles, spectra, truth = simulated()
-    from_disk = align_projections(
-        iter(projections), angles, spectra=spectra, magnification=truth.magnification, scratch=tmp_path
-    )
-    np.testing.assert_allclose(from_disk.shift_px, aligned().shift_px, atol=1e-4)
+    known = {"spectra": spectra, "magnification": truth.magnification, "max_rounds": 4}
+    from_disk = align_projections(iter(projections), angles, scratch=tmp_path, **known)
+    in_memory = align_projections(projections, angles, **known)
+    np.testing.assert_allclose(from_disk.shift_px, in_memory.shift_px, atol=1e-4)
 
 
 def test_spectra_may_come_from_the_rows_of_the_frames():
@@ -236,7 +236,13 @@ def test_progress_tells_every_round():
 
 
 @pytest.mark.parametrize(
-    ("index", "what"), [(0, "mirrored"), (2, "another object"), (4, "mirrored"), (6, "another object")]
+    ("index", "what"),
+    [
+        (0, "mirrored"),
+        pytest.param(2, "another object", marks=pytest.mark.slow),
+        pytest.param(4, "mirrored", marks=pytest.mark.slow),
+        (6, "another object"),
+    ],
 )
 def test_an_energy_of_another_object_is_refused(index, what):
     projections, angles, spectra, _ = simulated()
