@@ -131,6 +131,7 @@ def standard_scans(folder: Path) -> None:
     """Labels of simulated standard scans, from raw frames, for each method; thickness of their shells."""
     worst = {method: [1.0, 1.0, 1.0] for method in ("threshold", "mixture", "random-field")}
     thickness: list[float] = []
+    volumes: list[float] = []
     for settings in SCANS:
         place = folder / f"scan{settings['seed']}"
         scan = simulate_scan(place / "scan", preset="small", **settings)
@@ -145,6 +146,7 @@ def standard_scans(folder: Path) -> None:
             result = segment_phases(place / "a.zarr", method=method, null_draws=0)
             found[:] = np.minimum(found, _label_scores(result.phase_labels.values, scan.truth))
         thickness += _scan_thickness_errors(result, scan.truth)
+        volumes += _scan_volume_errors(result, scan.truth)
     for method, (right, core, shell) in worst.items():
         report(f"standard scan, {method}: right deeper than 2 sigma", ">= 98%", f"{right:.2%}", right >= 0.98)
         report(
@@ -153,6 +155,9 @@ def standard_scans(folder: Path) -> None:
             f"{core:.3f}, {shell:.3f}",
             min(core, shell) >= 0.95,
         )
+    worst_volume, mean = max(np.abs(volumes)), float(np.mean(volumes))
+    what = f"standard scan: volume of {len(volumes)} particles, worst"
+    report(what, "<= 1%", f"{worst_volume:.2%} (mean {mean:+.2%})", worst_volume <= 0.01)
     error = np.abs(thickness)
     rms, most = float(np.sqrt(np.mean(error**2))), float(np.quantile(error, 0.95))
     what = f"standard scan: shell thickness at {len(error)} places, rms"
@@ -177,6 +182,25 @@ def _dice(one: np.ndarray, other: np.ndarray) -> float:
     return float(2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other)))
 
 
+def _scan_volume_errors(result, truth) -> list[float]:
+    """Volume of every particle over that of the truth, less one; closed pores included."""
+    errors: list[float] = []
+    table = read_table(result.path, "particles")
+    for index, volume in zip(map(int, table["index"]), map(float, table["volume (um^3)"]), strict=True):
+        inside = np.asarray(result.particle_labels) == index
+        solid = truth.particle == int(np.bincount(truth.particle[inside & (truth.particle > 0)]).argmax())
+        true = _true_body(solid, truth).volume * result.pixel_size_um**3
+        errors.append(volume / true - 1)
+    return errors
+
+
+def _true_body(solid, truth):
+    """The particle of these voxels as it was simulated, its pores filled."""
+    whole = binary_fill_holes(solid)
+    filled = np.where(binary_dilation(solid, iterations=2), truth.occupancy.sum(axis=0), 0).clip(0, 1)
+    return body_of(whole, filled=np.maximum(filled, whole & ~solid))
+
+
 def _scan_thickness_errors(result, truth) -> list[float]:
     """Shell thickness at every place of the surface less that of the truth at the nearest one, voxels."""
     group = zarr.open_group(result.path / "surfaces" / "particle", mode="r")
@@ -185,9 +209,7 @@ def _scan_thickness_errors(result, truth) -> list[float]:
     for index in map(int, read_table(result.path, "core_shell")["index"]):
         inside = np.asarray(result.particle_labels) == index
         solid = truth.particle == int(np.bincount(truth.particle[inside]).argmax())
-        whole = binary_fill_holes(solid)
-        filled = np.where(binary_dilation(solid, iterations=2), truth.occupancy.sum(axis=0), 0).clip(0, 1)
-        body = body_of(whole, filled=np.maximum(filled, whole & ~solid))
+        body = _true_body(solid, truth)
         core = denoise_fraction(truth.fraction[0], np.ones(solid.shape), solid, smoothing_px=0.6)
         true = shell_thickness(body, find_front(body, core, smoothing_px=0.6, blur_px=0), core)
         own = number_of == index

@@ -72,7 +72,7 @@ class Body:
     @property
     def equivalent_radius(self) -> float:
         """Radius of the ball of the same volume."""
-        return float(np.cbrt(3 * self.inside.sum() / (4 * np.pi)))
+        return float(np.cbrt(3 * self.volume / (4 * np.pi)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

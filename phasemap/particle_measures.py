@@ -194,7 +194,7 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
     how, solid = settings.measurement, crop.solid
     core = denoise_fraction(crop.maps.fraction, crop.maps.sigma, solid, smoothing_px=how.smoothing_px)
     inside = solid | crop.pores
-    filled = filled_parts(inside, crop.amount, others=(crop.numbers > 0) & ~solid)
+    filled = filled_parts(inside, crop.amount, others=(crop.numbers > 0) & ~solid, fraction=core)
     body = body_of(inside, filled=filled, blur_px=how.blur_px)
     off = surface_error(body, noise=relative_noise(crop.amount[solid], crop.amount_sigma[solid]), blur_px=how.blur_px)
     own_sigma = crop.maps.sigma[solid & np.isfinite(crop.maps.sigma)]

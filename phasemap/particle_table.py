@@ -41,7 +41,7 @@ def particle_titles(scale: Scale) -> list[str]:
 def particle_row(one: ParticleMeasures, *, is_cut: bool, scale: Scale) -> list[object]:
     """Line of one particle, without `contact_cells`."""
     body, errors, what, um = one.body, one.errors, one.composition, scale.pixel_um
-    radius, area = float(np.cbrt(3 * body.volume / (4 * np.pi))), body.surface.area
+    radius, area = body.equivalent_radius, body.surface.area
     sphericity = 4 * np.pi * radius**2 / area if area else float("nan")
     return [
         *(one.number, one.structure, one.evidence.verdict, int(is_cut)),
