@@ -1,5 +1,6 @@
 """The command line as its users meet it."""
 
+import functools
 import re
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+import typer.main
 
 from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.viewers.command_line import main
@@ -17,6 +19,14 @@ class Outcome(NamedTuple):
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_once():
+    """Build the parser of the command line once: typer does it at each call, which takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.main, "get_command", functools.cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture

@@ -37,6 +37,9 @@ STAGES = (
 STAGE_LINE = re.compile(rf"({'|'.join(STAGES)})( \.\.\.|: (\d+) of \3)")
 MIDDLE = "fly_scan_id_10004.h5"
 OTHER = "fly_scan_id_10006.h5"
+ALONE = ("--align", "none")
+"""Of runs in which alignment is not the point: it takes most of their time."""
+QUICK = (*ALONE, "--no-keep-mu")
 
 
 @pytest.fixture(scope="session")
@@ -256,7 +259,7 @@ def test_convert_writes_a_scan_that_info_reads(command, scan_copy, tmp_path):
 
 def test_sort_energies_accepts_files_out_of_order(command, scan_copy, tmp_path):
     swap_energies(scan_copy)
-    outcome = command("run", scan_copy, "--sort-energies", "--no-keep-mu", "--out", tmp_path / "sorted.zarr")
+    outcome = command("run", scan_copy, "--sort-energies", *QUICK, "--out", tmp_path / "sorted.zarr")
     assert outcome.code == 0, outcome.err
     assert "sorted" in outcome.out
 
@@ -287,7 +290,7 @@ def test_info_shows_energies_out_of_order_with_what_to_do_and_a_run_refuses_them
 def test_a_given_pixel_size_stands_in_for_a_missing_one(command, scan_copy, tmp_path):
     no_pixel_size(scan_copy)
     out = tmp_path / "given.zarr"
-    outcome = command("run", scan_copy, "--pixel-size-nm", 250, "--no-keep-mu", "--out", out)
+    outcome = command("run", scan_copy, "--pixel-size-nm", 250, *QUICK, "--out", out)
     assert outcome.code == 0, outcome.err
     result = open_result(out)
     assert result.pixel_size_um == pytest.approx(0.25)
@@ -306,7 +309,7 @@ def test_what_is_given_in_place_of_the_files_is_recorded_in_the_result(command, 
     report = json.loads(command("info", scan_copy, "--json", *given).out)
     for key, expected in (("energy_ev", energies), ("time_s", times), ("binning", [4] * 8)):
         assert [row[key] for row in report["energies"]] == expected
-    outcome = command("run", scan_copy, "--no-keep-mu", "--align", "none", "--out", out, *given)
+    outcome = command("run", scan_copy, *QUICK, "--out", out, *given)
     assert outcome.code == 0, outcome.err
     result = open_result(out)
     recorded = result.attributes["configuration"]["reconstruct"]
@@ -506,7 +509,7 @@ def test_flags_override_the_file_and_paths_in_it_count_from_its_folder(command, 
         "[spectra]\nenergy_offset_ev = 3.0\nbackground = 'constant'\n"
         "[spectra.references]\nLiFePO4 = 'LiFePO4.csv'\nFePO4 = 'FePO4.csv'\n"
     )
-    flags = ("--no-keep-mu", "--energy-offset", "0.25", "--memory", "400MB")
+    flags = (*QUICK, "--energy-offset", "0.25", "--memory", "400MB")
     assert command("run", tmp_path / "job.toml", *flags).code == 0
     by_file = open_result(tmp_path / "job.zarr")
     fraction, written = by_file.fraction.values, by_file.attributes["configuration"]
@@ -601,7 +604,7 @@ def test_a_disk_that_fills_up_at_any_write_leaves_the_earlier_result(write, comm
         set_item(array, selection, value)
 
     monkeypatch.setattr(zarr.Array, "__setitem__", fill_up)
-    outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite", "--threads", "1")
+    outcome = command("run", small_scan.folder, *ALONE, "--out", earlier, "--overwrite", "--threads", "1")
     assert len(written) >= write
     assert_refused(outcome, earlier, "disk is full", "free some space")
     assert_untouched(earlier, before)
@@ -617,7 +620,7 @@ def test_a_file_that_breaks_after_the_survey_ends_in_one_line(spoil, command, sc
         return job
 
     monkeypatch.setattr(pipeline, "prepare_job", prepare_and_spoil)
-    outcome = command("run", scan_copy, "--out", earlier, "--overwrite")
+    outcome = command("run", scan_copy, *ALONE, "--out", earlier, "--overwrite")
     assert "Reconstruct and fit ..." in outcome.err
     assert_refused(outcome, scan_copy / MIDDLE)
     assert_untouched(earlier, before)
@@ -629,7 +632,7 @@ def test_nan_in_rows_the_survey_did_not_see_ends_in_one_line(command, scan_copy,
     frames[7, -1, 5] = np.nan
     change(scan_copy, MIDDLE, img_tomo=frames)
     before = tree_hash(earlier)
-    outcome = command("run", scan_copy, "--out", earlier, "--overwrite", "--threads", "4")
+    outcome = command("run", scan_copy, *ALONE, "--out", earlier, "--overwrite", "--threads", "4")
     assert "Reconstruct and fit ..." in outcome.err
     assert_refused(outcome, scan_copy / MIDDLE, "'img_tomo'", "NaN", "frame 7")
     assert_untouched(earlier, before)
@@ -651,7 +654,7 @@ def test_ctrl_c_waits_for_the_slabs_at_work_and_leaves_the_earlier_result(comman
     # a job started in the background of a shell ignores the signal unless told otherwise
     handler = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite", "--threads", "1")
+        outcome = command("run", small_scan.folder, *ALONE, "--out", earlier, "--overwrite", "--threads", "1")
     finally:
         signal.signal(signal.SIGINT, handler)
     assert ended == [0]

@@ -14,27 +14,46 @@ from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, 
 from xanesmap.viewers.napari_plugin.spectrum_widget import NO_ATTENUATION, SpectrumWidget
 
 
-@pytest.fixture
-def session(viewer, small_result, settle):
-    """A window with the layers that the probe looks at, in 2-D: all of them take longer to open."""
-    for data, options, kind in layer_tuples(small_result):
-        if options["metadata"][KIND] in (MU, PHASE):
-            viewer._add_layer_from_data(data, options, kind)
-    settle()
-    return viewer
+@pytest.fixture(scope="module")
+def opened(module_viewer, small_result, shown_widget):
+    add_layers(module_viewer, small_result)
+    return shown_widget(module_viewer, SpectrumWidget, "spectrum")
 
 
 @pytest.fixture
-def probe(session, shown_widget, settle):
-    """The widget beside the small result; `probe.shows(n)` waits for so many spectra."""
-    widget = shown_widget(session, SpectrumWidget, "spectrum")
+def probe(opened, small_result, settle):
+    """The widget beside the small result, as it opens; `probe.shows(n)` waits for so many spectra."""
+    viewer, layers = opened.viewer, {kind: layer_of_kind(opened.viewer, kind) for kind in (MU, PHASE)}
 
     def shows(n):
-        settle.until(lambda: len(widget.spectra) == n and not widget.work.is_busy)
+        settle.until(lambda: len(opened.spectra) == n and not opened.work.is_busy)
         settle()
 
-    widget.shows = shows
-    return widget
+    opened.shows = shows
+    yield opened
+    settle.until(lambda: not opened.work.is_busy)
+    settle(0)
+    for kind, layer in layers.items():
+        layer.metadata.update({KIND: kind, RESULT: small_result})
+    layers[PHASE].selected_label = 1
+    opened._remove_all()
+    opened.slices.setValue(1)
+    viewer.layers.selection.active, viewer.dims.ndisplay = layers[PHASE], 2
+    viewer.dims.set_current_step(0, 0)
+    viewer.reset_view()
+
+
+@pytest.fixture
+def session(probe):
+    """Its window: the layers that the probe looks at, in 2-D."""
+    return probe.viewer
+
+
+def add_layers(viewer, result):
+    """Not all layers of a result: they take longer to open."""
+    for data, options, kind in layer_tuples(result):
+        if options["metadata"][KIND] in (MU, PHASE):
+            viewer._add_layer_from_data(data, options, kind)
 
 
 @pytest.fixture
@@ -241,19 +260,20 @@ def test_a_region_without_sample_is_told(session, small_result, probe, settle):
 
 @pytest.mark.parametrize("way", ["close", "remove"])
 def test_nothing_is_left_in_the_viewer_when_the_widget_is_closed(
-    session, small_result, shown_widget, callbacks, settle, way
+    viewer, small_result, shown_widget, callbacks, settle, way
 ):
-    before, layers = callbacks(session), list(session.layers)
-    widget = shown_widget(session, SpectrumWidget, "spectrum")
+    add_layers(viewer, small_result)
+    before, layers = callbacks(viewer), list(viewer.layers)
+    widget = shown_widget(viewer, SpectrumWidget, "spectrum")
     widget.draw_region("box")
     widget.show_voxel(core_voxel(small_result))
     settle.until(lambda: widget.spectra)
-    assert OUTLINES in session.layers
+    assert OUTLINES in viewer.layers
     if way == "close":
         widget.close()
-    session.window.remove_dock_widget(widget)
-    assert list(session.layers) == layers
-    assert callbacks(session) == before
+    viewer.window.remove_dock_widget(widget)
+    assert list(viewer.layers) == layers
+    assert callbacks(viewer) == before
 
 
 def test_particles_can_be_probed_where_there_are_any(session, small_result, probe):
