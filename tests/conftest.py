@@ -24,7 +24,6 @@ from xanesmap.spectra.reference import bundled_reference, sample_references
 LONGEST_FIRST = (
     "tests/test_acceptance.py",
     "tests/reconstruct/test_alignment.py",
-    "tests/test_alignment_acceptance.py",
     "tests/viewers/napari_plugin/test_map_phases_widget.py",
     "tests/viewers/napari_plugin/test_spectrum_widget.py",
     "tests/viewers/test_command_line.py",

@@ -18,11 +18,14 @@ SCANS = {
 LOWEST, HIGHEST = 0.66, 0.70
 
 
-@pytest.fixture(scope="module", params=SCANS.values(), ids=SCANS.keys())
+@pytest.fixture(
+    scope="module",
+    params=["5000 photons", pytest.param("20000 photons", marks=pytest.mark.slow), "80000 photons"],
+)
 def errors(request, tmp_path_factory):
     """Errors of the first fraction, their standard deviations, those of counting alone, and where fronts are."""
     folder = tmp_path_factory.mktemp("coverage")
-    scan = simulate_scan(folder / "scan", **request.param)
+    scan = simulate_scan(folder / "scan", **SCANS[request.param])
     result = map_phases(
         scan.folder, out=folder / "r.zarr", keep_mu=False, reconstruct={"engine": "fourier"}, align={"method": "none"}
     )

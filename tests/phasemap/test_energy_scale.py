@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.accuracy import compare_with_truth
 from xanesmap.phasemap.config import make_config
 from xanesmap.phasemap.energy_scale import find_energy_scale, sample_on_scale, scale_facts
 from xanesmap.phasemap.fit_model import edge_windows, fit_model, notes_of_model
-from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
-from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.spectra.absorption import attenuation_per_um
 from xanesmap.spectra.combination import fit_combination
 from xanesmap.spectra.reference import Reference, bundled_reference, sample_references
@@ -140,15 +137,3 @@ def test_a_bad_energy_is_rejected_on_request_and_told():
     assert not model.used[10]
     assert model.used.sum() >= 20
     assert f"{ENERGIES[10]:.1f}" in notes_of_model(ENERGIES, model, chosen)[0]
-
-
-@pytest.mark.parametrize("offset_ev", [pytest.param(-2.0, marks=pytest.mark.slow), 3.0])
-def test_a_scan_recorded_on_another_scale_is_mapped_without_bias(offset_ev, tmp_path):
-    scan = simulate_scan(tmp_path / "scan", seed=2, disturbances={"energy_offset_ev": offset_ev})
-    result = map_phases(
-        scan.folder, out=tmp_path / "r.zarr", keep_mu=False, reconstruct={"engine": "fourier"}, align={"method": "none"}
-    )
-    assert result.attributes["energy_offset_ev"] == pytest.approx(offset_ev, abs=0.05)
-    for kind in compare_with_truth(result, scan.truth):
-        assert abs(kind.bias) <= 0.005, kind
-    assert any("to the scale of the references" in warning for warning in result.warnings)

@@ -255,15 +255,3 @@ def test_a_result_tells_how_it_was_made(small_scan, small_result):
     assert make_config(told["configuration"]).memory == 500_000_000
     assert told["repaired"]["zingers"] >= 0
     assert sum("Bundled analytic references" in warning for warning in small_result.warnings) == 1
-
-
-@pytest.mark.parametrize("seed", [pytest.param(1, marks=pytest.mark.slow), 4])
-def test_a_flickering_lamp_does_not_bias_frames_used_as_recorded(seed, tmp_path):
-    scan = simulate_scan(tmp_path / "scan", seed=seed, disturbances={"lamp_flicker_relative": 0.02})
-    result = map_phases(
-        scan.folder, out=tmp_path / "r.zarr", keep_mu=False, align={"method": "none"}, reconstruct={"engine": "fourier"}
-    )
-    for kind in compare_with_truth(result, scan.truth):
-        assert abs(kind.bias) <= 0.005, kind
-    (note,) = (note for note in result.warnings if "lamp" in note)
-    assert "The lamp changed by 2 % from frame to frame at 24 energies" in note or "by 1.9 %" in note
