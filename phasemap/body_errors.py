@@ -1,8 +1,9 @@
 """Standard errors of size and shape of a particle, from those of the place of its surface.
 
 A surface that is off by a displacement d along its normals changes the volume by the integral of d over it, a second
-moment by that of d (x x' - moment), and so on: all of them are linear in d. It is off in two ways: everywhere alike,
-because threshold and blur are known only so well, and from patch to patch, by noise and by the grid of voxels.
+moment by that of d (x x' - moment), and so on: all of them are linear in d. It is off in three ways: everywhere alike,
+because the threshold is known only so well; where it is bent, in proportion to the curvature, by blur that is not or
+not exactly taken back; and from patch to patch, by noise and by the grid of voxels.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from xanesmap.phasemap.interface_profile import VOXEL_DEVIATION
 from xanesmap.phasemap.minkowski import fractional_anisotropy
 from xanesmap.phasemap.shrinkage import SHAPE_SMOOTHING_PX
 from xanesmap.phasemap.surface import vertex_areas, with_vertices
+from xanesmap.phasemap.two_phase import BLUR_ERROR
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -36,11 +38,12 @@ class SurfaceError:
     """Standard error of the place of the whole surface."""
     patch: float
     """Standard deviation from patch to patch."""
+    bent: float = 0.0
+    """Standard error of the place per mean curvature, square voxels."""
 
-    @property
-    def at_one_place(self) -> float:
-        """Standard error of the place of the surface at one point."""
-        return float(np.hypot(self.common, self.patch))
+    def at_one_place(self, radius: float) -> float:
+        """Standard error of the place of the surface at one point of a body of that equivalent radius."""
+        return float(np.linalg.norm([self.common, self.patch, self.bent / radius]))
 
     @property
     def variance_of_unit_area(self) -> float:
@@ -50,9 +53,9 @@ class SurfaceError:
 
 SURFACE_ERRORS = {
     "filled parts": SurfaceError(common=0.035, patch=0.03),
-    "voxels": SurfaceError(common=0.14, patch=0.12),
+    "voxels": SurfaceError(common=0.1, patch=0.12),
 }
-"""Without noise, by what a surface was drawn from. A mask ends inside of a blurred convex surface."""
+"""Without noise and blur, by what a surface was drawn from."""
 
 
 def surface_error(body: Body, *, noise: float, blur_px: float) -> SurfaceError:
@@ -68,10 +71,13 @@ def surface_error(body: Body, *, noise: float, blur_px: float) -> SurfaceError:
         Standard deviation of the blur of the microscope, voxels.
     """
     off = SURFACE_ERRORS[body.drawn_from]
+    if body.drawn_from == "voxels":
+        # the half level of what the mask was found in lies sigma^2 H inside (`xanesmap.phasemap.shrinkage`)
+        return replace(off, bent=blur_px**2 + VOXEL_DEVIATION**2 + SHAPE_SMOOTHING_PX**2)
     # the half level moves by the noise that smoothing leaves, over the slope of the blurred edge
     edge = np.sqrt(blur_px**2 + VOXEL_DEVIATION**2 + SHAPE_SMOOTHING_PX**2)
     by_noise = noise * noise_gain(SHAPE_SMOOTHING_PX) * edge * np.sqrt(2 * np.pi)
-    return replace(off, patch=float(np.hypot(off.patch, by_noise if body.drawn_from == "filled parts" else 0.0)))
+    return replace(off, patch=float(np.hypot(off.patch, by_noise)), bent=2 * BLUR_ERROR * blur_px**2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -117,13 +123,15 @@ def body_errors(body: Body, off: SurfaceError) -> BodyErrors:
         )
     weight = vertex_areas(body.surface)
     volume, area = body.volume, float(weight.sum())
-    growth = _area_growth(body)
+    bend = _bend(body)
+    growth = float(bend.sum())
     offset = body.surface.vertices - body.axes.centroid
     along = offset @ body.axes.directions.T
     moments = body.axes.lengths**2 / 5
-    lengths = _covariance(2.5 / body.axes.lengths * (along**2 - moments) / volume, weight, off)
-    centroid = off.patch * np.sqrt(_PATCH_AREA * (weight @ offset**2)) / volume
-    of_volume = _deviation(np.ones(len(weight)), weight, off)
+    field = _Field(weight=weight, curvature=bend / 2, off=off)
+    longer = 2.5 / body.axes.lengths * (along**2 - moments) / volume  # semi-axes by displacement
+    centroid = field.errors(offset) / volume
+    of_volume = field.error(np.ones(len(weight)))
     relative = 2 / 3 / volume - growth / area**2  # of the sphericity, per volume that the surface gains
     return BodyErrors(
         volume=of_volume,
@@ -131,40 +139,58 @@ def body_errors(body: Body, off: SurfaceError) -> BodyErrors:
         area=float(np.hypot(growth / area * of_volume, _MESH_AREA * area)),
         sphericity=float(np.hypot(relative * of_volume, _MESH_AREA)),
         centroid=centroid,
-        lengths=np.sqrt(np.diag(lengths)),
-        anisotropy=_error_of_anisotropy(body.axes.lengths, lengths),
-        direction=_turn(along / np.sqrt(volume), weight, off, moments),
+        lengths=field.errors(longer),
+        anisotropy=field.error(longer @ _anisotropy_slope(body.axes.lengths)),
+        direction=_turn(along / np.sqrt(volume), field, moments),
     )
 
 
-def _area_growth(body: Body) -> float:
-    """Area that the surface gains per voxel by which it moves out: the integral of k1 + k2."""
+def _bend(body: Body) -> FloatArray:
+    """`(vertex,)` area that the surface gains there per voxel by which it moves out: the integral of k1 + k2."""
     surface = body.surface
-    out, back = (with_vertices(surface, surface.vertices + way * surface.normals) for way in (_STEP, -_STEP))
-    return (out.area - back.area) / (2 * _STEP)
+    out, back = (
+        vertex_areas(with_vertices(surface, surface.vertices + way * surface.normals)) for way in (_STEP, -_STEP)
+    )
+    gained: FloatArray = (out - back) / (2 * _STEP)
+    return gained
 
 
-def _covariance(gains: FloatArray, weight: FloatArray, off: SurfaceError) -> FloatArray:
-    """(number, number) covariance of numbers that change by the integral of displacement times `gains`."""
-    patches = off.patch**2 * _PATCH_AREA * (gains * weight[:, None]).T @ gains
-    common = off.common * (weight @ gains)
-    covariance: FloatArray = patches + np.outer(common, common)
-    return covariance
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Field:
+    """Displacements of a surface, of which only their statistics are known."""
+
+    weight: FloatArray
+    """(vertex,) area."""
+    curvature: FloatArray
+    """(vertex,) area times mean curvature."""
+    off: SurfaceError
+
+    def errors(self, gains: FloatArray) -> FloatArray:
+        """(number,) standard errors of numbers that change by the integral of displacement times `gains`.
+
+        `gains` is (vertex, number). What is off everywhere alike and what is off by curvature have one sign each, which
+        is not known: they add up at worst.
+        """
+        off = self.off
+        patches = off.patch**2 * _PATCH_AREA * (self.weight @ gains**2)
+        whole = off.common * np.abs(self.weight @ gains) + off.bent * np.abs(self.curvature @ gains)
+        errors: FloatArray = np.sqrt(patches + whole**2)
+        return errors
+
+    def error(self, gain: FloatArray) -> float:
+        """Standard error of one number, `gain` (vertex,)."""
+        return float(self.errors(gain[:, None])[0])
 
 
-def _deviation(gain: FloatArray, weight: FloatArray, off: SurfaceError) -> float:
-    return float(np.sqrt(_covariance(gain[:, None], weight, off)[0, 0]))
-
-
-def _error_of_anisotropy(lengths: FloatArray, covariance: FloatArray) -> float:
+def _anisotropy_slope(lengths: FloatArray) -> FloatArray:
+    """(3,) by how much the fractional anisotropy grows with each semi-axis."""
     steps = _STEP * np.eye(3)
-    slope = np.array([fractional_anisotropy(lengths + s) - fractional_anisotropy(lengths - s) for s in steps])
-    return float(np.sqrt(slope @ covariance @ slope)) / (2 * _STEP)
+    return np.array([fractional_anisotropy(lengths + s) - fractional_anisotropy(lengths - s) for s in steps]) / (
+        2 * _STEP
+    )
 
 
-def _turn(along: FloatArray, weight: FloatArray, off: SurfaceError, moments: FloatArray) -> float:
+def _turn(along: FloatArray, field: _Field, moments: FloatArray) -> float:
     """Angle by which the first axis turns towards the others, to first order; `along` over the root of the volume."""
-    turns = [
-        _deviation(along[:, 0] * along[:, i], weight, off) / max(float(moments[0] - moments[i]), 1e-12) for i in (1, 2)
-    ]
+    turns = [field.error(along[:, 0] * along[:, i]) / max(float(moments[0] - moments[i]), 1e-12) for i in (1, 2)]
     return min(float(np.linalg.norm(turns)), _RIGHT_ANGLE)

@@ -220,7 +220,9 @@ def measure_particle(crop: Crop, settings: Settings) -> ParticleMeasures:
         structure=structure,
         composition=composition,
         front=front,
-        core_shell=_core_shell(body, front, core, crop, settings, off.at_one_place) if has_core else None,
+        core_shell=_core_shell(body, front, core, crop, settings, off.at_one_place(body.equivalent_radius))
+        if has_core
+        else None,
         evidence=judge(body, front, own, blur_px=how.blur_px),
         profile=profile,
         even_profile=even,
