@@ -31,7 +31,7 @@ def holds_volumes(source: str | Path | Sequence[str | Path]) -> bool:
     for path in find_volume_files(asked):
         if _is_scan_file(path):
             return False
-        found = found or _is_volume_file(path)
+        found = found or is_volume_file(path)
     return found
 
 
@@ -55,7 +55,11 @@ def _is_scan_file(path: Path) -> bool:
         return False
 
 
-def _is_volume_file(path: Path) -> bool:
+def is_volume_file(path: Path) -> bool:
+    """Whether an HDF5 file holds volumes of TXM-Sandbox or pyxas, or a 2-D stack of images; False if it is unreadable.
+
+    Scans may look like a stack: ask for them before.
+    """
     try:
         return is_registered(path) or is_pyxas(path) or is_image_stack(path)
     except DataError:

@@ -173,4 +173,6 @@ def lock_level(layer: Layer, *, in_3d: bool) -> None:
         return
     shapes = [level.shape for level in layer.data]
     itemsize = layer.data[0].dtype.itemsize
-    layer.locked_data_level = level_in_3d(shapes, itemsize, budget=volume_budget(itemsize)) if in_3d else None
+    level = level_in_3d(shapes, itemsize, budget=volume_budget(itemsize)) if in_3d else None
+    if level != layer.locked_data_level:  # napari would read the same again
+        layer.locked_data_level = level

@@ -9,7 +9,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.layers import PER_LENGTH
@@ -18,6 +17,7 @@ from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 from xanesmap.viewers.napari_plugin.added_layers import added_images, added_labels
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray, Part, Stored, Tell
 from xanesmap.viewers.napari_plugin.planned_layer import LENGTH_UNIT, RAMP, Levels, PlannedLayer, value_limits
+from xanesmap.viewers.napari_plugin.surface_layers import planned_surfaces
 
 LARGEST_TEXTURE = 2048
 """Voxels along one axis that a graphics card is sure to draw in 3-D."""
@@ -25,12 +25,6 @@ LARGEST_TEXTURE = 2048
 MU = "mu"
 PHASE = "phase"
 PARTICLE = "particle"
-
-SURFACES = (
-    ("particle", "shell_thickness", "µm", "viridis"),
-    ("front", "mean_curvature", LENGTH_UNIT, "turbo"),
-)
-"""Stored surfaces: name, the values that colour it, their unit, the colours."""
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
@@ -52,7 +46,7 @@ def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> l
     """
     layers = partial(_lazy_levels, result, tell=tell)
     images = [*added_images(result, layers), *_maps(result, layers), *_fractions(result, layers)]
-    return [*images, *_surfaces(result), *added_labels(result, layers), *_labels(result, layers)]
+    return [*images, *planned_surfaces(result), *added_labels(result, layers), *_labels(result, layers)]
 
 
 def _maps(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
@@ -143,28 +137,6 @@ def label_colouring(phases: tuple[str, ...]) -> dict[int | None, tuple[float, ..
     for value, rgb in enumerate(phase_colours(phases), start=1):
         colours[value] = (*map(float, rgb), 1.0)
     return colours
-
-
-def _surfaces(result: PhaseMap) -> Iterator[PlannedLayer]:
-    for name, values, unit, ramp in SURFACES:
-        folder = result.path / "surfaces" / name
-        if not (folder / values).is_dir():
-            continue
-        parts = {key: np.asarray(zarr.open_array(folder / key, mode="r")) for key in ("vertices", "faces", values)}
-        if not len(parts["faces"]):
-            continue
-        coloured = np.nan_to_num(parts[values].astype(np.float32))
-        low, high = np.percentile(coloured, [2, 98]) if values == "mean_curvature" else (0.0, coloured.max())
-        title = f"{name} surface, {values.replace('_', ' ')}"
-        yield PlannedLayer(
-            name=title,
-            title=f"{title} ({unit})",
-            kind="surface",
-            data=(parts["vertices"], parts["faces"], coloured),
-            scale=(1.0, 1.0, 1.0),
-            limits=(float(low), float(max(high, low + 1e-9))),
-            ramp=ramp,
-        )
 
 
 def _lazy_levels(result: PhaseMap, name: str, phase: int | None = None, *, tell: Tell) -> list[GuardedArray]:

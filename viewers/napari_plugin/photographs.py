@@ -85,7 +85,8 @@ def _shot(viewer: napari.Viewer, size: tuple[int, int], colour: str, zoom: float
     before = camera.zoom
     viewer.canvas.background_color_override = colour
     camera.zoom = zoom * finer
-    picture: Any = viewer.screenshot(size=tuple(finer * side for side in size), canvas_only=True, flash=False)
+    with viewer._layer_slicer.force_sync():  # noqa: SLF001  # the level for this size has to be there when it is drawn
+        picture: Any = viewer.screenshot(size=tuple(finer * side for side in size), canvas_only=True, flash=False)
     camera.zoom = before
     return averaged(picture, finer)
 

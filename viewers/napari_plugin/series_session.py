@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from napari.layers import Layer
-from napari.utils import Colormap
 from napari.utils.notifications import show_error
 
 from xanesmap.phasemap.series import Series
@@ -13,7 +12,7 @@ from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.own_layers import KIND, STEPS, add_layer
 from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
 from xanesmap.viewers.napari_plugin.series_layers import STATE, series_layers, series_steps
-from xanesmap.viewers.napari_plugin.session import start_in_3d
+from xanesmap.viewers.napari_plugin.session import LayerTuple, layer_tuple, start_in_3d
 
 SERIES = "xanesmap_series"
 """Key under which the metadata of a layer hold its `Series`. They hold no result: of which state would it be?"""
@@ -30,32 +29,19 @@ def open_series_session(viewer: Any, series: Series) -> list[Layer]:
         An opened series.
     """
     furnish(viewer)
-    planned = series_layers(series, tell=show_error)
-    layers = [add_layer(viewer, _layer_tuple(layer, series)) for layer in planned]
+    layers = [add_layer(viewer, described) for described in series_tuples(series)]
     start_in_3d(viewer)
     show_state(viewer, 0)
     return layers
 
 
-def _layer_tuple(planned: PlannedLayer, series: Series) -> tuple[Any, dict[str, Any], str]:
-    several = len(planned.data) > 1
-    options: dict[str, Any] = {
-        "name": planned.title,
-        "scale": planned.scale,
-        "axis_labels": planned.axes,
-        "units": planned.units,
-        "visible": planned.visible,
-        "metadata": {SERIES: series, KIND: f"series {planned.name}", STEPS: series_steps(series, planned)},
-        "multiscale": several,
-    }
-    if planned.kind == "labels":
-        options |= {"features": planned.features, "rendering": "iso_categorical", "iso_gradient_mode": "smooth"}
-        options["opacity"] = 1.0
-        options |= {"colormap": dict(planned.label_colours)} if planned.label_colours else {}
-    else:
-        ramp = planned.ramp if planned.ramp is None or isinstance(planned.ramp, str) else Colormap(planned.ramp)
-        options |= {"contrast_limits": planned.limits, "colormap": ramp, "interpolation2d": "nearest"}
-    return (planned.data if several else planned.data[0]), options, planned.kind
+def series_tuples(series: Series) -> list[LayerTuple]:
+    """Layers of a series as napari's readers give them: data, options, kind."""
+    return [_layer_tuple(layer, series) for layer in series_layers(series, tell=show_error)]
+
+
+def _layer_tuple(planned: PlannedLayer, series: Series) -> LayerTuple:
+    return layer_tuple(planned, {SERIES: series, KIND: f"series {planned.name}", STEPS: series_steps(series, planned)})
 
 
 def shown_series(viewer: Any) -> Series | None:

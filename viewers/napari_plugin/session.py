@@ -11,6 +11,7 @@ from napari.utils.notifications import show_error
 
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.reconstruct.scan import Scan
+from xanesmap.reconstruct.volume_series import VolumeSeries
 from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
@@ -26,39 +27,56 @@ from xanesmap.viewers.napari_plugin.own_layers import (
 )
 from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
 from xanesmap.viewers.napari_plugin.scan_frames import ScanFrames, frame_steps
+from xanesmap.viewers.napari_plugin.volume_layer import VOLUMES, planned_volumes
 
 __all__ = [
     "KIND",
     "RESULT",
     "layer_of_kind",
+    "layer_tuple",
     "layer_tuples",
     "mu_layer",
     "open_session",
     "scan_tuple",
     "shown_result",
     "start_in_3d",
+    "volumes_tuple",
 ]
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+"""A layer as napari's readers give it: data, options, kind."""
 
 FIRST_ANGLES = (0.0, -30.0, 125.0)
 """Camera of a new session, degrees."""
 
 
-def layer_tuples(result: PhaseMap) -> list[tuple[Any, dict[str, Any], str]]:
+def layer_tuples(result: PhaseMap) -> list[LayerTuple]:
     """Layers of a result as napari's readers give them: data, options, kind."""
-    return [_layer_tuple(planned, result) for planned in planned_layers(result, tell=show_error)]
+    steps = energy_steps(result.energies_ev)
+    return [
+        layer_tuple(layer, {RESULT: result, KIND: layer.name, **({STEPS: (steps,)} if "energy" in layer.axes else {})})
+        for layer in planned_layers(result, tell=show_error)
+    ]
 
 
-def _layer_tuple(planned: PlannedLayer, result: PhaseMap) -> tuple[Any, dict[str, Any], str]:
+def layer_tuple(planned: PlannedLayer, metadata: dict[str, Any]) -> LayerTuple:
+    """One layer as napari's readers give it.
+
+    Parameters
+    ----------
+    planned
+        The layer.
+    metadata
+        What it is known by: see `own_layers`.
+    """
     options: dict[str, Any] = {
         "name": planned.title,
         "scale": planned.scale,
         "axis_labels": planned.axes,
         "units": planned.units,
         "visible": planned.visible,
-        "metadata": {RESULT: result, KIND: planned.name},
+        "metadata": metadata,
     }
-    if "energy" in planned.axes:
-        options["metadata"][STEPS] = (energy_steps(result.energies_ev),)
     if planned.kind == "surface":
         options |= {"contrast_limits": planned.limits, "colormap": planned.ramp, "shading": "smooth"}
         return planned.data, options, planned.kind
@@ -79,7 +97,21 @@ def _colormap(planned: PlannedLayer) -> Any:
     return Colormap(planned.ramp, name=planned.name)
 
 
-def scan_tuple(scan: Scan, name: str) -> tuple[Any, dict[str, Any], str]:
+def volumes_tuple(series: VolumeSeries, name: str) -> LayerTuple:
+    """Layer of volumes that were reconstructed elsewhere, of which three slices are read.
+
+    Parameters
+    ----------
+    series
+        The volumes.
+    name
+        What they are called.
+    """
+    metadata = {KIND: VOLUMES, STEPS: (energy_steps(series.energies_ev),)}
+    return layer_tuple(planned_volumes(series, name, tell=show_error), metadata)
+
+
+def scan_tuple(scan: Scan, name: str) -> LayerTuple:
     """Layer of the raw frames of a scan, of which nothing is read yet.
 
     Parameters
@@ -115,6 +147,7 @@ def open_session(viewer: napari.components.ViewerModel, result: PhaseMap) -> lis
         An opened result.
     """
     furnish(viewer)
+    viewer.dims.ndisplay = 3  # before the layers are there, or each would be cut for 2-D too
     layers = [add_layer(viewer, described) for described in layer_tuples(result)]
     start_in_3d(viewer)
     return layers

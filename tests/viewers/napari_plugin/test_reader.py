@@ -10,6 +10,7 @@ from napari.utils.notifications import notification_manager
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.viewers.napari_plugin.furniture import STEP_TEXT
 from xanesmap.viewers.napari_plugin.reader import NO_LAYERS, get_reader
+from xanesmap.viewers.napari_plugin.series_session import shown_series
 from xanesmap.viewers.napari_plugin.session import layer_of_kind
 
 
@@ -98,6 +99,27 @@ def test_a_scan_that_cannot_be_read_is_told_in_a_sentence(scan_copy):
     with h5py.File(sorted(scan_copy.glob("*.h5"))[0], "a") as file:
         del file["angle"]
     assert get_reader(str(scan_copy))(str(scan_copy)) == NO_LAYERS
+
+
+def test_volumes_open_over_energy_in_ev(viewer, make_volumes, tmp_path):
+    known = make_volumes((5, 12, 16), n_energies=6)
+    viewer.open(str(known.write(tmp_path / "registered.h5", unit="1/um")), plugin="xanesmap")
+    (layer,) = viewer.layers
+    assert layer.name == "attenuation (1/µm) of registered.h5"
+    viewer.dims.set_current_step(0, 4)
+    viewer.dims.set_current_step(1, 2)
+    assert viewer.canvas.overlays[STEP_TEXT].text == f"{known.energies_ev[4]:.2f} eV (5 of 6)"
+    np.testing.assert_array_equal(layer._slice.image.raw, known.mu[4, 2])
+
+
+def test_a_series_opens_by_its_description_and_one_that_is_wrong_is_told(viewer, series_file, tmp_path):
+    viewer.open(str(series_file), plugin="xanesmap")
+    assert shown_series(viewer).name == "charge"
+    count = len(viewer.layers)
+    wrong = tmp_path / "series.toml"
+    wrong.write_text('[[state]]\nresult = "absent.zarr"\n', encoding="utf-8")
+    viewer.open(str(wrong), plugin="xanesmap")
+    assert len(viewer.layers) == count
 
 
 def test_opening_what_is_not_ours_takes_a_moment(tmp_path):

@@ -23,6 +23,37 @@ def test_scans_of_other_formats_are_told(file_format, small_settings, tmp_path):
     assert recognise([scan.folder]) == "scan"
 
 
+def test_volumes_of_other_programs_and_2d_stacks_are_told(make_volumes, tmp_path):
+    known = make_volumes((2, 6, 5), n_energies=3)
+    assert recognise([known.write(tmp_path / "sandbox.h5")]) == "volumes"
+    for number, energy in enumerate(known.energies_ev):
+        with h5py.File(tmp_path / f"recon_scan_{number}.h5", "w") as file:
+            file["img"], file["X_eng"] = known.mu[number], energy / 1000
+    pyxas = sorted(tmp_path.glob("recon_scan_*.h5"))
+    assert recognise(pyxas) == "volumes"
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file["img_xanes"], file["X_eng"] = np.exp(-known.mu[:, 0]), known.energies_ev / 1000
+    assert recognise([tmp_path / "stack.h5"]) == "volumes"
+    tiff = tmp_path / "tiff"
+    tiff.mkdir()
+    for energy, mu in zip(known.energies_ev, known.mu, strict=True):
+        tifffile.imwrite(tiff / f"{energy:.0f}.tif", mu, photometric="minisblack")
+    lines = [f"{energy:.0f}.tif,{energy}" for energy in known.energies_ev]
+    (tiff / "energies.csv").write_text("\n".join(["name,energy_ev", *lines]), encoding="utf-8")
+    assert recognise([tiff]) == "volumes"
+
+
+def test_series_are_told(small_result, tmp_path):
+    described = tmp_path / "series.toml"
+    described.write_text('[[state]]\nresult = "a.zarr"\n', encoding="utf-8")
+    assert recognise([described]) == "series"
+    (tmp_path / "series.json").write_text('{"state": [{"result": "a.zarr"}]}', encoding="utf-8")
+    assert recognise([tmp_path / "series.json"]) == "series"
+    (tmp_path / "other.toml").write_text("[project]\nname = 'state'\n", encoding="utf-8")
+    assert recognise([tmp_path / "other.toml"]) is None
+    assert recognise([small_result.path, small_result.path]) == "series"
+
+
 def foreign(tmp_path):
     """Paths that are not ours, by name."""
     paths = {name: tmp_path / name for name in ("other.h5", "text.h5", "picture.tif", "other.zarr", "folder", "empty")}

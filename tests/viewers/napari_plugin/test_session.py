@@ -10,6 +10,8 @@ GREEN, GOLD = (0, 121, 75), (247, 190, 22)
 
 @pytest.fixture(scope="module")
 def opened(module_viewer, small_result):
+    """The session in a small window, as its volumes are drawn often."""
+    module_viewer.window.resize(900, 700)
     open_session(module_viewer, small_result)
     return module_viewer
 
@@ -85,6 +87,20 @@ def test_the_text_of_the_energy_is_whole_as_soon_as_it_is_shown(session, settle)
     settle(0.5)
     assert first == width() > 150
     mu.opacity, mu.name_overlay.visible, mu.colorbar.visible = 1.0, True, True
+
+
+def test_slices_that_napari_reads_in_the_background_arrive(session, small_result, settle):
+    session.dims.ndisplay = 2
+    mu, settings = mu_layer(session), napari.settings.get_settings().experimental
+    settings.async_ = True
+    try:
+        mu.visible = True
+        session.dims.set_current_step(0, 4)
+        session.dims.set_current_step(1, 9)
+        expected = small_result.mu[4, 9].to_numpy()
+        settle.until(lambda: np.array_equal(mu._slice.image.raw, expected))
+    finally:
+        settings.async_ = False
 
 
 def test_sliders_tell_energy_in_ev_and_places_in_um(session, small_result):
