@@ -10,9 +10,9 @@ from xanesmap.viewers.napari_plugin.session import layer_of_kind
 
 
 @pytest.fixture
-def smaller(monkeypatch):
+def smaller(monkeypatch, small_settings):
     """Makes the samples quickly."""
-    monkeypatch.setattr(sample_store, "SIZE", {"n_rows": 24, "n_columns": 32, "n_angles": 31})
+    monkeypatch.setattr(sample_store, "SIZE", small_settings)
 
 
 @pytest.fixture
