@@ -11,13 +11,16 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.alignment_store import StoredAlignment
-from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme, paint
+from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme, empty, paint
 
 FloatArray = NDArray[np.float64]
 
 # Okabe and Ito's colours, told apart with any colour vision and on light and dark: https://jfly.uni-koeln.de/color/
 _ALONG_V, _ALONG_U = "#009e73", "#cc79a7"
 _NAMES = (("v", _ALONG_V), ("u", _ALONG_U))
+_TICK_PT = 8
+_LEFT_PT, _RIGHT_PT, _ABOVE_PT, _BELOW_PT = 50.0, 46.0, 20.0, 32.0
+_SHARES, _GAPS_PT = (1.5, 1.2, 1, 1), (36.0, 7.0, 7.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -114,8 +117,8 @@ def tracks_text(tracks: Tracks) -> str:
     )
 
 
-def draw_tracks(figure: Figure, tracks: Tracks, *, energy: int, angle: int, theme: FigureTheme) -> tuple[Axes, ...]:
-    """Draw the tracks, and mark a frame.
+class TracksDrawing:
+    """Tracks on a figure. What does not change from frame to frame is drawn once, as it takes a tenth of a second.
 
     Parameters
     ----------
@@ -123,42 +126,80 @@ def draw_tracks(figure: Figure, tracks: Tracks, *, energy: int, angle: int, them
         What it held is removed.
     tracks
         The tracks.
-    energy, angle
-        Numbers of the frame.
     theme
         Colours.
-
-    Returns
-    -------
-    Axes
-        Displacement over angle at that energy; then over energy displacement, rotation axis, and standard error.
     """
-    figure.clear()
-    over_angle, shifts, axis, errors = figure.subplots(4, 1, height_ratios=(1.5, 1.2, 1, 1))
-    shifts.sharex(errors)
-    axis.sharex(errors)
-    _draw_angles(over_angle, tracks, energy, angle)
-    _draw_energies(shifts, tracks)
-    axis.plot(tracks.energies_ev, tracks.centre_px, "o-", color="#0072b2", ms=3, lw=1)
-    axis.set_ylabel("axis, column (px)")
-    _draw_errors(errors, tracks)
-    for axes in (shifts, axis, errors):
-        axes.axvline(tracks.energies_ev[energy], color=theme.text, lw=0.8, ls=":")
-    for axes in (shifts, axis):
-        axes.tick_params(labelbottom=False)
-    seconds = [_in_um(axes, tracks.pixel_um) for axes in (over_angle, shifts)]
-    for axes in figure.axes:
-        axes.tick_params(labelsize=8)
-        axes.xaxis.label.set_fontsize(8)
-        axes.yaxis.label.set_fontsize(8)
-    paint(figure, theme)
-    for second in seconds:  # not among the axes of the figure
-        second.yaxis.label.set(color=theme.text, fontsize=8)
-        second.tick_params(colors=theme.text, labelsize=8)
-    return over_angle, shifts, axis, errors
+
+    def __init__(self, figure: Figure, tracks: Tracks, *, theme: FigureTheme) -> None:
+        figure.clear()
+        self.figure, self.tracks, self.theme, self.energy = figure, tracks, theme, -1
+        self.panels: tuple[Axes, ...] = tuple(figure.subplots(4, 1))
+        """Displacement over angle at one energy; then over energy displacement, rotation axis, and standard error."""
+        _, shifts, axis, errors = self.panels
+        for axes in (shifts, axis):
+            axes.sharex(errors)
+            axes.tick_params(labelbottom=False)
+        _draw_energies(shifts, tracks)
+        axis.plot(tracks.energies_ev, tracks.centre_px, "o-", color="#0072b2", ms=3, lw=1)
+        axis.set_ylabel("axis, column (px)")
+        _draw_errors(errors, tracks)
+        self._seconds = [_in_um(axes, tracks.pixel_um) for axes in self.panels[:2]]
+        middle = float(tracks.energies_ev.mean())
+        self._at_energy = [axes.axvline(middle, color=theme.text, lw=0.8, ls=":") for axes in self.panels[1:]]
+        self._at_angle: Any = None
+        fit_panels(figure)
+
+    @property
+    def marks(self) -> list[Any]:
+        """Lines at the frame that is shown."""
+        return [*self._at_energy, self._at_angle]
+
+    def show(self, energy: int, angle: int) -> bool:
+        """Show the tracks of an energy, and mark a frame; whether more than the marks changed."""
+        anew = energy != self.energy
+        if anew:
+            self._show_energy(energy)
+        at = float(self.tracks.angles_deg[energy, angle])
+        self._at_angle.set_xdata([at, at])
+        for line in self._at_energy:
+            line.set_xdata([self.tracks.energies_ev[energy]] * 2)
+        return anew
+
+    def _show_energy(self, energy: int) -> None:
+        axes, self.energy = self.panels[0], energy
+        empty(axes)
+        _draw_angles(axes, self.tracks, energy)
+        self._at_angle = axes.axvline(self.tracks.angles_deg[energy, 0], color="#e69f00", lw=1.2)
+        for panel in self.panels:
+            panel.tick_params(labelsize=_TICK_PT)
+            for axis in (panel.xaxis, panel.yaxis):
+                axis.label.set_fontsize(_TICK_PT)
+        paint(self.figure, self.theme)
+        for second in self._seconds:  # not among the axes of the figure
+            second.yaxis.label.set(color=self.theme.text, fontsize=_TICK_PT)
+            second.tick_params(colors=self.theme.text, labelsize=_TICK_PT)
 
 
-def _draw_angles(axes: Axes, tracks: Tracks, energy: int, angle: int) -> None:
+def fit_panels(figure: Figure) -> None:
+    """Leave the texts around the panels of the tracks the room they need, whatever the size of the figure.
+
+    A layout that measures the texts takes as long as drawing them.
+
+    Parameters
+    ----------
+    figure
+        That of a `TracksDrawing`.
+    """
+    width, height = (72 * max(inches, 3.0) for inches in figure.get_size_inches())
+    free = height - _ABOVE_PT - _BELOW_PT - sum(_GAPS_PT)
+    top = height - _ABOVE_PT
+    for axes, share, gap in zip(figure.axes, _SHARES, (*_GAPS_PT, 0), strict=True):
+        high = free * share / sum(_SHARES)
+        axes.set_position((_LEFT_PT / width, (top - high) / height, 1 - (_LEFT_PT + _RIGHT_PT) / width, high / height))
+        top -= high + gap
+
+
+def _draw_angles(axes: Axes, tracks: Tracks, energy: int) -> None:
     kept = tracks.kept[energy] & tracks.recorded[energy]
     order = np.argsort(tracks.angles_deg[energy][kept], kind="stable")
     angles = tracks.angles_deg[energy][kept][order]
@@ -169,7 +210,6 @@ def _draw_angles(axes: Axes, tracks: Tracks, energy: int, angle: int) -> None:
     lost = tracks.angles_deg[energy][~tracks.kept[energy] & tracks.recorded[energy]]
     if lost.size:
         axes.plot(lost, np.zeros(lost.size), "x", color="#d55e00", ms=5, label="left out")
-    axes.axvline(tracks.angles_deg[energy, angle], color="#e69f00", lw=1.2)
     axes.set(xlabel="angle (°)", ylabel="displacement (px)")
     axes.set_title(f"{tracks.energies_ev[energy]:.2f} eV", fontsize=9)
     axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper right", handlelength=1)

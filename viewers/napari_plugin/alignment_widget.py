@@ -23,11 +23,12 @@ from xanesmap.viewers.napari_plugin.aligned_frames import (
     open_aligned_frames,
     two_energies,
 )
-from xanesmap.viewers.napari_plugin.alignment_tracks import Tracks, draw_tracks, tracks_of, tracks_text
+from xanesmap.viewers.napari_plugin.alignment_tracks import Tracks, TracksDrawing, fit_panels, tracks_of, tracks_text
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.flat_picture import FlatPicture
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
+from xanesmap.viewers.napari_plugin.moving_lines import MovingLines
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
 from xanesmap.viewers.napari_plugin.path_line import PathLine
 from xanesmap.viewers.napari_plugin.step_slider import StepSlider
@@ -56,7 +57,9 @@ class AlignmentWidget(DockedWidget):
         self.rate = QDoubleSpinBox()
         self.text, self.status = QLabel(), QLabel()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.4, 6.2), layout="constrained"))
+        self.canvas = canvas_of(Figure(figsize=(4.4, 6.2)))
+        self.drawing: TracksDrawing | None = None
+        self.marks = MovingLines(self.canvas)
         self.task = LatestTask(self)
         self.picture = FlatPicture(self.viewer, "frame")
         self.timer = QTimer(self)
@@ -107,6 +110,9 @@ class AlignmentWidget(DockedWidget):
         self.task.answered.connect(self._take)
         self.task.failed.connect(self.status.setText)
         self.canvas.mpl_connect("button_press_event", self._go_to_click)
+        self.canvas.mpl_connect(
+            "resize_event", lambda _: None if self.drawing is None else fit_panels(self.canvas.figure)
+        )
         self.listen(self.viewer.events.theme, self._draw)
         for action in (self.task.end, self.picture.take_away, self.timer.stop):
             self.at_the_end(action)
@@ -127,6 +133,7 @@ class AlignmentWidget(DockedWidget):
             self.task.ask(partial(_open, result, self.scan.paths()))
 
     def _read_tracks(self, result: PhaseMap) -> None:
+        self.drawing = None
         stored = stored_alignment(result.path)
         self.tracks = None if stored is None else tracks_of(stored, pixel_um=result.pixel_size_um)
         self.canvas.setVisible(self.tracks is not None)
@@ -139,6 +146,7 @@ class AlignmentWidget(DockedWidget):
         self.energy.setEnabled(True)
         self.angle.setEnabled(True)
         self.other.go_to(self.tracks.energies_ev.size - 1)
+        self._draw()
         self._follow_energy()
 
     def _take(self, answer: Any) -> None:
@@ -172,10 +180,10 @@ class AlignmentWidget(DockedWidget):
         self._ask()
 
     def _ask(self, *_: Any) -> None:
-        """Ask for the images that are chosen, and draw the tracks around them."""
+        """Ask for the images that are chosen, and mark them in the tracks."""
         compared = self.compared.currentText()
         self.other.setVisible(compared != BEFORE_AFTER)
-        self._draw()
+        self._mark()
         if self.frames is not None:
             numbers = (self.energy.step(), self.other.step(), self.angle.step())
             self.task.ask(partial(_pair, self.frames, compared, *numbers))
@@ -214,15 +222,22 @@ class AlignmentWidget(DockedWidget):
         del event
         if self.tracks is None:
             return
-        chosen = {"energy": self.energy.step(), "angle": self.angle.step()}
-        self.axes = draw_tracks(self.canvas.figure, self.tracks, theme=theme_of(self.viewer), **chosen)
-        self.canvas.draw_idle()
+        self.drawing = TracksDrawing(self.canvas.figure, self.tracks, theme=theme_of(self.viewer))
+        self._mark()
+
+    def _mark(self) -> None:
+        """Show where the frame is that is chosen."""
+        if self.drawing is None:
+            return
+        if self.drawing.show(self.energy.step(), self.angle.step()):
+            self.marks.take(self.drawing.marks)
+        self.marks.redraw()
 
     def _go_to_click(self, event: Any) -> None:
         """Show the frame nearest to a click: by angle in the upper panel, by energy in those below."""
-        if self.tracks is None or event.inaxes is None or event.xdata is None:
+        if self.tracks is None or self.drawing is None or event.inaxes is None or event.xdata is None:
             return
-        if event.inaxes is self.axes[0]:
+        if event.inaxes is self.drawing.panels[0]:
             self.angle.go_to(self.tracks.nearest_angle(self.energy.step(), event.xdata))
         else:
             self.energy.go_to(self.tracks.nearest_energy(event.xdata))

@@ -119,8 +119,9 @@ def _put_colours(
     vertices = mesh.vertices.astype(np.float32)
     if present is None:
         return viewer.add_surface((vertices, mesh.faces), vertex_colors=colours, shading="smooth", **options)
-    present.vertex_colors = None  # of the old number of vertices
-    present.data = (vertices, mesh.faces)
+    with present.events.blocker_all():  # each of these would have the surface built anew
+        present.vertex_colors = None  # of the old number of vertices
+        present.data = (vertices, mesh.faces)
     present.vertex_colors = colours
     return present
 

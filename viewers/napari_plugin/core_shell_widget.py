@@ -46,6 +46,7 @@ class CoreShellWidget(DockedWidget):
         self.view: CoreShellView | None = None
         self.drawing: Drawing | None = None
         self._drawn: Choices | None = None
+        self._bar_shown: tuple[str, tuple[float, float]] | None = None
         self._outdated = self._showing = self.is_drawing = False
         self._framed: int | None = -1  # particle the camera was last set to; -1 for none yet
         self.form, self.task = CoreShellForm(), LatestTask(self)
@@ -191,7 +192,10 @@ class CoreShellWidget(DockedWidget):
         look_through(self.viewer, camera, self.drawing.sphere)
 
     def _draw_bar(self, scale: ColourScale | None) -> None:
-        figure = self.bar.figure
+        shown = None if scale is None else (scale.title, scale.limits)
+        if shown == self._bar_shown:
+            return
+        figure, self._bar_shown = self.bar.figure, shown
         figure.clear()
         self.bar.setVisible(scale is not None)
         if scale is None:

@@ -85,7 +85,9 @@ def fit_margins(figure: Figure, *, left_pt: float) -> None:
 
 def empty(axes: Axes) -> None:
     """Take curves, areas and texts out of a panel to use it again: making another takes as long as drawing it."""
-    for artist in (*axes.lines, *axes.patches, *axes.texts):
+    for container in list(axes.containers):
+        container.remove()
+    for artist in (*axes.lines, *axes.patches, *axes.collections, *axes.texts):
         artist.remove()
     axes.set_prop_cycle(None)
     axes.relim()

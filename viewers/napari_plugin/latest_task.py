@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -16,6 +17,8 @@ from xanesmap.viewers.failures import failure_of
 Work = Callable[[Progress], Any]
 """Called with a `Progress` to call now and then; that call ends the work once it is given up."""
 
+_PAUSE_S = 0.05
+"""Between two words on how far a stage is: each has the window drawn again."""
 _LEAVE_S = 2.0  # for the thread to end once its window is closed
 
 
@@ -46,6 +49,7 @@ class LatestTask(QObject):
         self._waiting: Work | None = None
         self._at_work = False
         self._thread: threading.Thread | None = None
+        self._last_told = ("", 0.0)
         self._told.connect(self._tell)
 
     @property
@@ -106,7 +110,11 @@ class LatestTask(QObject):
     def _progress(self, number: int, stage: str, done: int, total: int) -> None:
         if number != self._asked:
             raise GivenUp
-        self._send(number, "progressed", (stage, done, total))
+        last_stage, at = self._last_told
+        now = time.monotonic()
+        if stage != last_stage or done == total or now - at > _PAUSE_S:
+            self._last_told = stage, now
+            self._send(number, "progressed", (stage, done, total))
 
     def _send(self, number: int, kind: str, value: Any) -> None:
         with suppress(RuntimeError):  # Qt's word for a window that is gone

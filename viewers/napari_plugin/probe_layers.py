@@ -37,6 +37,7 @@ class ProbeLayers:
         self._outlined = outlined
         self._outlines: Layer | None = None
         self._marks: Layer | None = None
+        self._colours: tuple[str, ...] = ()
         self._tool: Tool = "box"
         self._before: Layer | None = None
 
@@ -80,11 +81,12 @@ class ProbeLayers:
         In 3-D a mark would have the whole scene drawn again, which takes seconds without a graphics card.
         """
         phase, in_2d = layer_of_kind(self.viewer, PHASE), self.viewer.dims.ndisplay == 2
-        if self._marks is not None and self._marks in self.viewer.layers:
-            self._marks.visible = in_2d
+        if self._marks is not None and self._marks in self.viewer.layers and self._marks.visible != in_2d:
+            self._marks.visible = in_2d  # napari draws all again, even where it is as it was
         if phase is None or not in_2d or not (shown or self._marks):
             return
         if self._marks is None or self._marks not in self.viewer.layers:
+            self._colours = ()
             active = self.viewer.layers.selection.active
             self._marks = self.viewer.add_points(
                 ndim=3,
@@ -96,10 +98,17 @@ class ProbeLayers:
                 **_placed(phase),
             )
             activate(self.viewer, active)
-        self._marks.data = np.array([one.spectrum.centre for one in shown]).reshape(-1, 3)
-        if shown:
-            self._marks.border_color = [one.colour for one in shown]
-            self._marks.selected_data = set()
+        self._place(self._marks, np.array([one.spectrum.centre for one in shown]).reshape(-1, 3))
+        colours = tuple(one.colour for one in shown)
+        if shown and colours != self._colours:
+            self._marks.border_color = list(colours)
+        self._colours = colours
+
+    @staticmethod
+    def _place(marks: Layer, centres: NDArray[np.float64]) -> None:
+        if not np.array_equal(marks.data, centres):
+            marks.data = centres
+            marks.selected_data = set()
 
     def remove(self) -> None:
         """Take both layers away."""

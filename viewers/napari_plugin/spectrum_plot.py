@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
+from xanesmap.viewers.napari_plugin.moving_lines import MovingLines
 from xanesmap.viewers.napari_plugin.spectrum_drawing import LEFT_PT, DrawnSpectrum, draw_spectra, nearest_energy
 
 _LEFT = 1
@@ -31,11 +32,11 @@ class SpectrumPlot(QWidget):
     def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
         self.viewer = viewer
-        self.lines: list[Any] = []
         self._shown: Sequence[DrawnSpectrum] = ()
         canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
         self.canvas = canvas_of(Figure(figsize=(4.2, 4.0)))
         self.canvas.setMinimumSize(320, 240)
+        self._moving = MovingLines(self.canvas)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.canvas)
@@ -49,7 +50,7 @@ class SpectrumPlot(QWidget):
         self._shown = shown
         theme = theme_of(self.viewer)
         draw_spectra(self.canvas.figure, shown, theme=theme)
-        self.lines = [_energy_line(axes, theme.text) for axes in self.canvas.figure.axes]
+        self._moving.take(_energy_line(axes, theme.text) for axes in self.canvas.figure.axes)
         self._place_lines()
         self.canvas.draw()
         self.canvas.repaint()  # now, not after what else waits: a scene in 3-D may take seconds without a graphics card
@@ -63,17 +64,24 @@ class SpectrumPlot(QWidget):
         """Put the line where the slider is."""
         del event
         if self._place_lines():
-            self.canvas.draw_idle()
+            self._moving.redraw()
+
+    @property
+    def lines(self) -> list[Any]:
+        """Lines at the energy of the slider, one in each panel."""
+        return self._moving.lines
 
     def _place_lines(self) -> bool:
-        """Put the lines where the slider is; False where there is nothing to show."""
+        """Put the lines where the slider is; False where they are there, or where there is nothing to show."""
         step, energies = energy_step(self.viewer), self.energies_ev
         if energies is None or step is None:
             return False
-        for line in self.lines:
-            line.set_xdata([energies[min(step, energies.size - 1)]] * 2)
+        places = [energies[min(step, energies.size - 1)]] * 2
+        moves = [line for line in self.lines if not line.get_visible() or list(line.get_xdata()) != places]
+        for line in moves:
+            line.set_xdata(places)
             line.set_visible(True)
-        return True
+        return bool(moves)
 
     @property
     def energies_ev(self) -> np.ndarray | None:

@@ -75,9 +75,7 @@ def probe_voxel(result: PhaseMap, z: int, y: int, x: int) -> ProbedSpectrum:
     measured = None
     if result.mu is not None:
         mu = result.levels("mu")[0]
-        with ThreadPoolExecutor(_READERS) as threads:
-            read = threads.map(lambda energy: float(np.asarray(mu[(energy, *block)]).item()), range(mu.shape[0]))
-            measured = _as_fitted(result, np.array(list(read)))
+        measured = _as_fitted(result, np.asarray(mu[(slice(None), *block)], np.float64).ravel())
     fraction, sigma = (
         np.asarray(result.levels(name)[0][(slice(None), *block)], np.float64).ravel()
         for name in ("fraction", "fraction_sigma")

@@ -11,7 +11,7 @@ from xanesmap.phasemap.alignment_store import stored_alignment
 from xanesmap.phasemap.slab_frames import FrameCorrection, aligned_frames
 from xanesmap.reconstruct.noise import estimate_noise
 from xanesmap.viewers.napari_plugin.aligned_frames import before_and_after, open_aligned_frames, two_energies
-from xanesmap.viewers.napari_plugin.alignment_tracks import draw_tracks, tracks_of, tracks_text
+from xanesmap.viewers.napari_plugin.alignment_tracks import TracksDrawing, tracks_of, tracks_text
 from xanesmap.viewers.napari_plugin.figure_theme import LIGHT
 
 
@@ -101,8 +101,12 @@ def test_a_click_finds_the_nearest_frame(tracks):
 
 
 def test_tracks_are_drawn_with_the_frame_marked_and_lengths_in_um(tracks):
-    figure = Figure(figsize=(5, 7), layout="constrained")
-    over_angle, shifts, axis, errors = draw_tracks(figure, tracks, energy=3, angle=8, theme=LIGHT)
+    figure = Figure(figsize=(5, 7))
+    drawing = TracksDrawing(figure, tracks, theme=LIGHT)
+    over_angle, shifts, axis, errors = drawing.panels
+    assert drawing.show(0, 0)
+    assert drawing.show(3, 0)
+    assert not drawing.show(3, 8), "only the marks have moved"
     figure.draw_without_rendering()
     assert over_angle.get_title() == "7124.50 eV"
     marks = [line for line in over_angle.lines if len(line.get_xdata()) == 2]

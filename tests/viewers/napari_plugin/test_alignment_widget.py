@@ -80,9 +80,9 @@ def test_two_energies_are_compared_at_one_angle(widget, settle):
 
 
 def test_a_click_in_the_tracks_shows_that_frame(widget, settle):
-    click(widget, widget.axes[1], 7129.2)
+    click(widget, widget.drawing.panels[1], 7129.2)
     assert widget.energy.step() == 4
-    click(widget, widget.axes[0], widget.tracks.angles_deg[4, 12] + 0.5)
+    click(widget, widget.drawing.panels[0], widget.tracks.angles_deg[4, 12] + 0.5)
     assert widget.angle.step() == 12
     settle.until(lambda: "7129.00 eV" in widget.viewer.canvas.overlays["frame"].text)
     expected = widget.frames.frame(4, 12, state="recorded")

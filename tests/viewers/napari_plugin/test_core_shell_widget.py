@@ -184,7 +184,7 @@ def test_a_direction_that_is_none_is_told_and_the_drawing_stays(opened, choose, 
     QTest.keyClicks(opened.form.given, "up")
     QTest.keyClick(opened.form.given, Qt.Key.Key_Return)
     settle.until(lambda: not opened.is_drawing)
-    assert opened.text.text().startswith("direction 'up' is not known")
+    assert opened.text.text().startswith("Error: direction 'up' is not known")
     assert names(opened.viewer) == ["shell"]
     assert before.sphere.radius_um == pytest.approx(opened.drawing.sphere.radius_um)
 
