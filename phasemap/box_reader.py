@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.phasemap.row_blocks import Rows
 
 FloatArray = NDArray[np.floating[Any]]
 Box = tuple[slice, slice, slice]
@@ -20,13 +21,20 @@ class BoxReader:
 
     result: PhaseMap
     phase: int
+    sample: Rows | None = None
+    """`(z, y, x)` 0 outside of a sample narrower than the mask of the result, which then has no maps there."""
 
     def read(self, box: Box) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Fraction, sigma and edge step in a box, `(z, y, x)` each."""
+        """Fraction, sigma and edge step in a box, `(z, y, x)` each; NaN outside of the sample."""
         fraction, amount = (self.result.levels(name)[0] for name in ("fraction", "amount"))
         sigma = self.result.noise_levels()[0]
         key = (self.phase, *box)
-        return np.asarray(fraction[key]), np.asarray(sigma[key]), np.asarray(amount[box])
+        found = np.asarray(fraction[key]), np.asarray(sigma[key]), np.asarray(amount[box])
+        if self.sample is None:
+            return found
+        outside = np.asarray(self.sample[box]) == 0
+        values, errors, held = (np.where(outside, np.nan, one) for one in found)
+        return values, errors, held
 
     def clipped(self, low: FloatArray, high: FloatArray) -> tuple[Box, NDArray[np.int64]]:
         """Box of all voxels between two corners, at least one voxel, within the volume; and its first voxel."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
@@ -12,25 +10,16 @@ from xanesmap.phasemap.config import PhaseConfig
 from xanesmap.phasemap.labels import label_phases
 from xanesmap.phasemap.layers import label_names
 from xanesmap.phasemap.masking import mask_reach, mask_threshold, sample_mask, smooth_amount
+from xanesmap.phasemap.phase_table import PhaseSums
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.resolution_error import ResolutionLoss, resolution_variance
 from xanesmap.phasemap.store import ResultWriter
-from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 
 # Edge-step voxels of the whole scan from which the threshold is found.
 _THRESHOLD_VOXELS = 2_000_000
 
 AROUND_PX = 4
 """Voxels around the mask, counted through faces, of which the edge step is kept as `amount_around`."""
-
-
-@dataclass(slots=True, kw_only=True)
-class _Tally:
-    """Running sums per phase label, the first one standing for label 1."""
-
-    voxels: NDArray[np.int64]
-    fraction: NDArray[np.float64]  # (label, phase)
-    amount: NDArray[np.float64]
 
 
 def finish_maps(
@@ -56,15 +45,11 @@ def finish_maps(
     empty.
     """
     threshold = config.mask_threshold_per_um or _find_threshold(writer, config)
-    names = label_names(writer.phases)
-    tally = _Tally(
-        voxels=np.zeros(len(names), np.int64),
-        fraction=np.zeros((len(names), len(writer.phases))),
-        amount=np.zeros(len(names)),
-    )
+    sums = PhaseSums(writer.phases, label_names(writer.phases), unit=writer.attenuation_unit)
+    noise = "fraction_sigma" if loss is None else "fraction_sigma_counting"
     starts = range(0, writer.shape[0], writer.slab_rows)
     for index, start in enumerate(starts):
-        _finish_slab(writer, config, tally, start=start, threshold=threshold)
+        _finish_slab(writer, config, sums, start=start, threshold=threshold, noise=noise)
         if loss is not None:
             _widen_errors(writer, config, loss, start=start, threshold=threshold)
         progress("Mask and phases", index + 1, len(starts))
@@ -73,7 +58,7 @@ def finish_maps(
         _keep_amount_around(writer, start, min(start + writer.slab_rows, writer.shape[0]))
     for start in starts:
         writer.apply_mask(start, min(start + writer.slab_rows, writer.shape[0]))
-    _write_phase_table(writer, tally, names)
+    writer.add_table("phases", *sums.table(pixel_um=writer.pixel_size_um))
     return threshold
 
 
@@ -90,8 +75,9 @@ def _find_threshold(writer: ResultWriter, config: PhaseConfig) -> float | None:
 
 
 def _finish_slab(
-    writer: ResultWriter, config: PhaseConfig, tally: _Tally, *, start: int, threshold: float | None
+    writer: ResultWriter, config: PhaseConfig, sums: PhaseSums, *, start: int, threshold: float | None, noise: str
 ) -> None:
+    """Write mask and labels of a slab, and add them to the table; `noise` is the layer of the fractions' noise."""
     stop = min(start + writer.slab_rows, writer.shape[0])
     mask = _mask(writer, config, start=start, stop=stop, threshold=threshold)
     fraction = writer.read_slab("fraction", start, stop)
@@ -99,7 +85,8 @@ def _finish_slab(
     mask &= np.isfinite(fraction).all(axis=0)
     labels = label_phases(fraction, mask, pure_threshold=config.pure_threshold)
     writer.write_slab(start, stop, mask=mask.astype(np.uint8), phase_labels=labels)
-    _add(tally, fraction, writer.read_slab("amount", start, stop), labels)
+    amount, amount_sigma, sigma = (writer.read_slab(name, start, stop) for name in ("amount", "amount_sigma", noise))
+    sums.add(labels, amount, amount_sigma, zip(fraction, sigma, strict=True))
 
 
 def _widen_errors(
@@ -138,32 +125,3 @@ def _keep_amount_around(writer: ResultWriter, start: int, stop: int) -> None:
     writer.write_slab(
         start, stop, amount_around=np.where(near, writer.read_slab("amount", start, stop), np.nan).astype(np.float32)
     )
-
-
-def _add(tally: _Tally, fraction: NDArray[np.float32], amount: NDArray[np.float32], labels: NDArray[np.uint8]) -> None:
-    for index in range(len(tally.voxels)):
-        inside = labels == index + 1
-        tally.voxels[index] += np.count_nonzero(inside)
-        # fractions are of the absorbing atoms, so voxels count by what they hold of them
-        tally.fraction[index] += fraction[:, inside].astype(np.float64) @ amount[inside].astype(np.float64)
-        tally.amount[index] += amount[inside].sum(dtype=np.float64)
-
-
-def _write_phase_table(writer: ResultWriter, tally: _Tally, names: tuple[str, ...]) -> None:
-    flat = writer.attenuation_unit == OPTICAL_DEPTH  # of 2-D images
-    voxel = writer.pixel_size_um ** (2 if flat else 3)
-    total = max(int(tally.voxels.sum()), 1)
-    header = [
-        "phase",
-        "pixels" if flat else "voxels",
-        "area (um^2)" if flat else "volume (um^3)",
-        f"share of sample {'area' if flat else 'volume'} (1)",
-        f"mean edge step ({writer.attenuation_unit})",
-        *(f"mean fraction of {phase} (1)" for phase in writer.phases),
-    ]
-    rows, empty = [], [float("nan")] * (1 + len(writer.phases))
-    for index, name in enumerate(names):
-        count = int(tally.voxels[index])
-        cells = [tally.amount[index] / count, *tally.fraction[index] / tally.amount[index]] if count else empty
-        rows.append([name, count, count * voxel, count / total, *(float(cell) for cell in cells)])
-    writer.add_table("phases", header, rows)

@@ -81,7 +81,7 @@ def segment_flat(result: PhaseMap, config: SegmentConfig, *, core: int, progress
         first_phase=result.phases[0],
         axes=(),
     )
-    reader = BoxReader(result=result, phase=core)
+    reader = BoxReader(result=result, phase=core, sample=found.labels)
     with Amendment(result.path) as amendment:
         for name in (*TABLES_ASKED_FOR, *_OF_VOLUMES):
             amendment.remove(f"tables/{name}.csv")

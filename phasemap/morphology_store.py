@@ -100,7 +100,7 @@ def write_segmentation(
         amendment.finish_image(layer_named(layer))
     for kind, units in SURFACE_UNITS.items():
         amendment.stream_surface(kind, _surface_parts(aside, kind, len(records)), units)
-    maps = BoxReader(result=result, phase=found.core)
+    maps = BoxReader(result=result, phase=found.core, sample=found.labels)
     block = maps.read(central_block(found.labelling.particles.used))
     lengths, length_um = correlation_table(block[0], block[2], um=found.scale.pixel_um)
     sampling = sampling_table(*block, largest_px=found.config.largest_box_px, um=found.scale.pixel_um)

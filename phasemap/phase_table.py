@@ -1,7 +1,8 @@
-"""The table of phases of a segmentation: volume and mean composition of every label, block by block."""
+"""The table of phases of a run or a segmentation: volume and mean composition of every label, row by row."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.phasemap.row_blocks import Rows
+from xanesmap.phasemap.row_blocks import Rows, block_rows, row_ranges
 from xanesmap.phasemap.table_scale import Table, with_error
 from xanesmap.phasemap.voxel_noise import weighted_noise
 from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
@@ -18,10 +19,11 @@ FloatArray = NDArray[np.floating[Any]]
 
 _PLACE_PX = 0.1  # standard error of the place of the borders between labels, all together
 _CROSSED = 2 / 3  # faces of the grid per area, the mean over directions
+_CROSSED_FLAT = np.pi / 4  # of a line in the plane: the mean of |x| + |y| of a normal is 4 / pi
 
 
 def phase_table(result: PhaseMap, labels: Rows) -> Table:
-    """One line per label.
+    """One line per label of a finished result, from its maps.
 
     Parameters
     ----------
@@ -32,27 +34,89 @@ def phase_table(result: PhaseMap, labels: Rows) -> Table:
 
     Returns
     -------
-    Fractions are means over atoms, weighted by the edge step. Errors of volumes are those of the place of their
-    borders, of means those of the noise, eight neighbours counted as one value.
+    As of `PhaseSums.table`.
     """
-    unit, um = result.attenuation_unit, result.pixel_size_um
-    flat = unit == OPTICAL_DEPTH  # of 2-D images
-    size, measure = ("um^2", "area") if flat else ("um^3", "volume")
-    header = [
-        *("phase", "pixels" if flat else "voxels", *with_error(measure, size)),
-        *with_error(f"share of sample {measure}", "1"),
-        *with_error("mean edge step", unit),
-        *(title for phase in result.phases for title in with_error(f"mean fraction of {phase}", "1")),
-    ]
-    counts, sums, squares, border = _sums(result, labels, flat=flat)
-    total, voxel = max(int(counts[1:].sum()), 1), um**2 if flat else um**3
-    rows: list[list[object]] = []
-    for value, name in enumerate(result.label_names, start=1):
-        n, off = int(counts[value]), _PLACE_PX * float(border[value])
-        rows.append(
-            [name, n, n * voxel, off * voxel, n / total, off / total, *_means(n, sums[:, value], squares[:, value])]
-        )
-    return header, rows
+    sums = PhaseSums(result.phases, result.label_names, unit=result.attenuation_unit)
+    amount, amount_sigma, fraction = (result.levels(name)[0] for name in ("amount", "amount_sigma", "fraction"))
+    sigma = result.noise_levels()[0]
+    for start, stop in row_ranges(result.shape[0], block_rows(result.shape, multiple=amount.chunks[0])):
+        part = slice(start, stop)
+        maps = ((np.asarray(fraction[i, part]), np.asarray(sigma[i, part])) for i in range(len(result.phases)))
+        sums.add(np.asarray(labels[part]), np.asarray(amount[part]), np.asarray(amount_sigma[part]), maps)
+    return sums.table(pixel_um=result.pixel_size_um)
+
+
+class PhaseSums:
+    """Sums over the voxels of every label; blocks of rows are added in order, and their heights do not matter.
+
+    Parameters
+    ----------
+    phases
+        Names of the phases.
+    names
+        Names of the labels 1, 2, ...
+    unit
+        Of the edge step.
+    """
+
+    def __init__(self, phases: tuple[str, ...], names: tuple[str, ...], *, unit: str) -> None:
+        self._phases, self._names, self._unit = phases, names, unit
+        self._flat = unit == OPTICAL_DEPTH  # of 2-D images
+        n, n_maps = len(names) + 1, 1 + len(phases)
+        self._counts, self._border = np.zeros(n, np.int64), np.zeros(n)
+        # of the edge step and of it times each fraction, and their variances
+        self._sums, self._squares = np.zeros((n_maps, n)), np.zeros((n_maps, n))
+        self._last: NDArray[Any] | None = None
+
+    def add(
+        self,
+        labels: NDArray[Any],
+        amount: FloatArray,
+        amount_sigma: FloatArray,
+        fractions: Iterable[tuple[FloatArray, FloatArray]],
+    ) -> None:
+        """Add a block of rows, `(z, y, x)`: edge step, its standard deviation, and both of each fraction in turn."""
+        n = len(self._counts)
+        self._counts += np.bincount(labels.ravel(), minlength=n)
+        self._border += _border(labels, self._last, n, flat=self._flat)
+        self._last = labels[-1]
+        rows = [(row, np.flatnonzero(one)) for row, one in enumerate(labels) if one.any()]
+        own = [labels[row].ravel()[places] for row, places in rows]
+        held = [_known(amount[row], places) for row, places in rows]
+        for (row, places), label, value in zip(rows, own, held, strict=True):
+            self._sums[0] += np.bincount(label, value, minlength=n)
+            self._squares[0] += np.bincount(label, _known(amount_sigma[row], places) ** 2, minlength=n)
+        for index, (fraction, sigma) in enumerate(fractions, start=1):
+            for (row, places), label, value in zip(rows, own, held, strict=True):
+                noise = weighted_noise(np.maximum(value, 0), _known(sigma[row], places))
+                self._sums[index] += np.bincount(label, value * _known(fraction[row], places), minlength=n)
+                self._squares[index] += np.bincount(label, noise**2, minlength=n)
+
+    def table(self, *, pixel_um: float) -> Table:
+        """One line per label.
+
+        Fractions are means over atoms, weighted by the edge step. Errors of volumes are those of the place of their
+        borders, of means those of the noise, eight neighbours counted as one value.
+        """
+        size, measure = ("um^2", "area") if self._flat else ("um^3", "volume")
+        header = [
+            *("phase", "pixels" if self._flat else "voxels", *with_error(measure, size)),
+            *with_error(f"share of sample {measure}", "1"),
+            *with_error("mean edge step", self._unit),
+            *(title for phase in self._phases for title in with_error(f"mean fraction of {phase}", "1")),
+        ]
+        total, voxel = max(int(self._counts[1:].sum()), 1), pixel_um ** (2 if self._flat else 3)
+        rows: list[list[object]] = []
+        for value, name in enumerate(self._names, start=1):
+            n, off = int(self._counts[value]), _PLACE_PX * float(self._border[value])
+            means = _means(n, self._sums[:, value], self._squares[:, value])
+            rows.append([name, n, n * voxel, off * voxel, n / total, off / total, *means])
+        return header, rows
+
+
+def _known(values: NDArray[Any], places: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Values of a row of voxels at some places, 0 where there is none."""
+    return np.nan_to_num(values.ravel()[places].astype(np.float64))
 
 
 def _means(n: int, sums: FloatArray, squares: FloatArray) -> list[float]:
@@ -66,39 +130,16 @@ def _means(n: int, sums: FloatArray, squares: FloatArray) -> list[float]:
     return cells
 
 
-def _sums(
-    result: PhaseMap, labels: Rows, *, flat: bool
-) -> tuple[NDArray[np.int64], FloatArray, FloatArray, FloatArray]:
-    """By label: voxels; sums of the edge step and of it times each fraction; their variances; area of the border."""
-    n, n_phases = len(result.label_names) + 1, len(result.phases)
-    counts, border = np.zeros(n, np.int64), np.zeros(n)
-    sums, squares = np.zeros((1 + n_phases, n)), np.zeros((1 + n_phases, n))
-    amounts, amount_sigma, fraction = (result.levels(name)[0] for name in ("amount", "amount_sigma", "fraction"))
-    sigma = result.noise_levels()[0]
-    for block in result.blocks():
-        label = np.asarray(labels[block])
-        counts += np.bincount(label.ravel(), minlength=n)
-        border += _border(label, n, flat=flat)
-        inside = label > 0
-        if not inside.any():
-            continue
-        own = label[inside]
-        amount, noise = (np.nan_to_num(np.asarray(a[block])[inside]) for a in (amounts, amount_sigma))
-        sums[0] += np.bincount(own, amount, minlength=n)
-        squares[0] += np.bincount(own, noise.astype(np.float64) ** 2, minlength=n)
-        for phase in range(n_phases):
-            values, errors = (np.nan_to_num(np.asarray(a[(phase, *block)])[inside]) for a in (fraction, sigma))
-            sums[1 + phase] += np.bincount(own, amount * values, minlength=n)
-            squares[1 + phase] += np.bincount(own, weighted_noise(np.maximum(amount, 0), errors) ** 2, minlength=n)
-    return counts, sums, squares, border
+def _border(label: NDArray[Any], before: NDArray[Any] | None, n: int, *, flat: bool) -> FloatArray:
+    """(label,) area of the border of each label in a block and to the row before it, square voxels.
 
-
-def _border(label: NDArray[Any], n: int, *, flat: bool) -> FloatArray:
-    """(label,) area of the border of each label inside a block, square voxels; its length, in pixels, in a flat one."""
+    In a flat one its length, in pixels.
+    """
     found = np.zeros(n)
+    rows = label if before is None else np.concatenate([before[None], label])
     for axis in (1, 2) if flat else (0, 1, 2):
-        one, other = (np.moveaxis(label, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
+        values = rows if axis == 0 else label
+        one, other = (np.moveaxis(values, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
         differ = one != other
         found += np.bincount(one[differ], minlength=n) + np.bincount(other[differ], minlength=n)
-    # of a line in the plane the mean of |x| + |y| of a normal is 4 / pi
-    return found * (np.pi / 4 if flat else _CROSSED)
+    return found * (_CROSSED_FLAT if flat else _CROSSED)

@@ -74,6 +74,14 @@ def test_the_table_counts_volume_share_and_means_of_every_phase(tmp_path):
         for phase, name in enumerate(("LiFePO4", "FePO4")):
             of_atoms = (fraction[phase][inside] * atoms).sum() / atoms.sum()
             assert float(row[f"mean fraction of {name} (1)"]) == pytest.approx(of_atoms, abs=1e-5)
+        assert float(row["mean edge step error (1/um)"]) == pytest.approx(
+            np.sqrt(8 * (result.amount_sigma.values[inside].astype(float) ** 2).sum()) / count, rel=1e-4
+        )
+        noise = 0.02 * np.sqrt(8 * (atoms.astype(float) ** 2).sum()) / atoms.sum()
+        assert float(row["mean fraction of FePO4 error (1)"]) == pytest.approx(noise, rel=0.01)
+        radius = np.cbrt(3 * count / (4 * np.pi))
+        place = 0.1 * 4 * np.pi * radius**2 * 0.05**3  # a tenth of a voxel all around a ball
+        assert float(row["volume error (um^3)"]) == pytest.approx(place, rel=0.15)
     assert sum(float(row["share of sample volume (1)"]) for row in rows) == pytest.approx(1)
     assert [float(row["mean fraction of LiFePO4 (1)"]) for row in rows] == pytest.approx([1, 0, 0.5], abs=0.005)
 

@@ -7,45 +7,22 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.masking import sample_mask
 from xanesmap.phasemap.morphology import segment_phases
-from xanesmap.phasemap.store import ResultWriter
 from xanesmap.viewers.morphology_figures import save_morphology_figures
 
 PIXEL_UM, NOISE = 0.05, 0.05
 
 
-def write_image(path, amount, first, *, mask=None, seed=0):
-    """A finished result of optical depth, (y, x)."""
-    rng = np.random.default_rng(seed)
-    measured = amount + NOISE * rng.normal(size=amount.shape)
-    mask = sample_mask(measured[None], threshold=0.5, smoothing_px=1.0) if mask is None else mask[None]
-    noisy = first + NOISE * rng.normal(size=amount.shape)
-    fraction = np.where(mask, np.stack([noisy, 1 - noisy])[:, None], np.nan)
-    one = np.where(mask, 1.0, np.nan)
-    writer = ResultWriter(
-        path,
-        shape=mask.shape,
-        phases=("LiFePO4", "FePO4"),
-        energies_ev=[7100.0, 7150.0],
-        pixel_size_um=PIXEL_UM,
-        slab_rows=1,
-        keep_mu=False,
-        attributes={},
-        attenuation_unit="1",
-    )
-    maps = {
-        "fraction": fraction,
-        "fraction_sigma": NOISE * one * np.ones((2, 1, 1, 1)),
-        "amount": np.where(mask, measured[None], np.nan),
-        "amount_sigma": NOISE * one,
-        "residual": 0.01 * one,
-        "mask": mask,
-        "phase_labels": mask,
-    }
-    with writer:
-        kinds = {"mask": np.uint8, "phase_labels": np.uint8}
-        writer.write_slab(0, 1, **{name: values.astype(kinds.get(name, np.float32)) for name, values in maps.items()})
-        writer.finish()
-    return path
+@pytest.fixture
+def write_image(write_result):
+    """Writes a finished result of optical depth, (y, x)."""
+
+    def write(path, amount, first, *, mask=None, seed=0):
+        measured = amount + NOISE * np.random.default_rng([seed, 1]).normal(size=amount.shape)
+        mask = sample_mask(measured[None], threshold=0.5, smoothing_px=1.0) if mask is None else mask[None]
+        how = {"noise": NOISE, "amount_sigma": NOISE, "pixel_um": PIXEL_UM, "unit": "1", "seed": seed}
+        return write_result(path, mask, first, amount=measured, **how)
+
+    return write
 
 
 def depth_of_ellipse(shape, centre, axes, turn):
@@ -60,7 +37,7 @@ def table(path, name="particles"):
     return {key: np.array(values) for key, values in read_table(path, name).items()}
 
 
-def test_areas_perimeters_and_axes_of_ellipses_are_right_within_their_errors(tmp_path):
+def test_areas_perimeters_and_axes_of_ellipses_are_right_within_their_errors(write_image, tmp_path):
     pulls = []
     for seed in range(12):
         rng = np.random.default_rng(seed)
@@ -84,7 +61,7 @@ def test_areas_perimeters_and_axes_of_ellipses_are_right_within_their_errors(tmp
     assert 0.3 < np.sqrt(np.mean(np.square(pulls))) < 1.5
 
 
-def test_touching_particles_of_an_image_are_split_in_its_plane_and_their_pores_closed(tmp_path):
+def test_touching_particles_of_an_image_are_split_in_its_plane_and_their_pores_closed(write_image, tmp_path):
     shape = (60, 90)
     one, other = (depth_of_ellipse(shape, (30, x), (14, 14), 0) for x in (30, 57))
     hole = depth_of_ellipse(shape, (30, 28), (3, 3), 0)
@@ -109,7 +86,7 @@ def test_touching_particles_of_an_image_are_split_in_its_plane_and_their_pores_c
 
 
 @pytest.mark.parametrize("pixels", [0, 1])
-def test_no_sample_and_one_pixel_are_said_in_words(tmp_path, pixels):
+def test_no_sample_and_one_pixel_are_said_in_words(write_image, tmp_path, pixels):
     mask = np.zeros((20, 21), bool)
     mask[5, 5] = pixels == 1
     result = segment_phases(write_image(tmp_path / "a.zarr", mask.astype(float), mask * 1.0, mask=mask))

@@ -123,7 +123,7 @@ def test_what_has_no_meaning_for_images_is_refused(make_volumes, tmp_path):
         map_phases(without_size, out=tmp_path / "r.zarr")
     result = mapped(source, tmp_path / "r.zarr", keep_mu=False)
     with (result.path / "tables" / "phases.csv").open() as table:
-        assert table.readline().startswith("phase,pixels,area (um^2),share of sample area (1)")
+        assert table.readline().startswith("phase,pixels,area (um^2),area error (um^2),share of sample area (1)")
     segmented = segment_phases(result)
     assert "overlap along the beam" in " ".join(segmented.attributes["segmentation"]["warnings"])
     assert "volume" not in (result.path / "tables" / "particles.csv").read_text()

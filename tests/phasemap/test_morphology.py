@@ -11,43 +11,10 @@ from xanesmap.phasemap import amendment, crops, row_blocks
 from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.morphology import segment_phases
 from xanesmap.phasemap.result import open_result
-from xanesmap.phasemap.store import ResultWriter
 from xanesmap.phasemap.truth import load_truth
 
-PIXEL_UM, NOISE, BLUR = 0.1, 0.06, 0.5
+PIXEL_UM, BLUR = 0.1, 0.5
 TABLES = {"phases", "particles", "core_shell", "two_phase", "depth_profiles", "front_shape", "sampling", "correlation"}
-
-
-def write_result(path, mask, first, *, noise=NOISE, seed=0):
-    """A finished result of two phases with that fraction of the first."""
-    rng = np.random.default_rng(seed)
-    writer = ResultWriter(
-        path,
-        shape=mask.shape,
-        phases=("LiFePO4", "FePO4"),
-        energies_ev=[7100.0, 7150.0],
-        pixel_size_um=PIXEL_UM,
-        slab_rows=16,
-        keep_mu=False,
-        attributes={},
-    )
-    noisy = np.where(mask, first + noise * rng.normal(size=mask.shape), np.nan).astype(np.float32)
-    one = np.where(mask, 0.04, np.nan).astype(np.float32)
-    maps = {
-        "fraction": np.stack([noisy, 1 - noisy]),
-        "fraction_sigma": np.stack([np.where(mask, noise, np.nan)] * 2).astype(np.float32),
-        "amount": one,
-        "amount_sigma": one * 0.05,
-        "residual": one * 0.01,
-        "mask": mask.astype(np.uint8),
-        "phase_labels": mask.astype(np.uint8),
-    }
-    with writer:
-        for start in range(0, mask.shape[0], 16):
-            stop = min(start + 16, mask.shape[0])
-            writer.write_slab(start, stop, **{name: values[..., start:stop, :, :] for name, values in maps.items()})
-        writer.finish()
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +36,7 @@ def scene(solids):
 
 
 @pytest.fixture(scope="module")
-def segmented(scene, tmp_path_factory):
+def segmented(scene, write_result, tmp_path_factory):
     path = write_result(tmp_path_factory.mktemp("morphology") / "scene.zarr", *scene)
     steps = []
     result = segment_phases(
@@ -227,7 +194,7 @@ def contents(path):
 
 @pytest.mark.parametrize("window", [1, 31 * 60 * 92])  # each particle by itself; most of them in windows of rows
 def test_a_volume_in_small_blocks_has_the_labels_and_tables_of_one_piece(
-    segmented, scene, tmp_path, monkeypatch, window
+    segmented, scene, write_result, tmp_path, monkeypatch, window
 ):
     whole, _ = segmented
     path = write_result(tmp_path / "a.zarr", *scene)
@@ -256,7 +223,7 @@ def test_again_gives_the_same_and_other_settings_replace_the_tables(segmented):
     assert column(again, "core_shell", "evenly shrunk") == ["unknown"]
 
 
-def test_the_core_may_be_of_the_other_phase(scene, tmp_path):
+def test_the_core_may_be_of_the_other_phase(scene, write_result, tmp_path):
     mask, first = scene
     path = write_result(tmp_path / "a.zarr", mask, 1 - first)
     result = segment_phases(path, core_phase="FePO4", null_draws=0, resolution_nm=120)
@@ -278,7 +245,7 @@ SHAPE = (20, 21, 22)
     ],
 )
 def test_particles_without_core_and_shell_get_a_clear_answer(
-    solids, tmp_path, radius, value, noise, structure, verdict
+    solids, write_result, tmp_path, radius, value, noise, structure, verdict
 ):
     mask = solids.ellipsoid(SHAPE, (9.6, 10.1, 10.4), radius)
     result = segment_phases(write_result(tmp_path / "a.zarr", mask, value, noise=noise), null_draws=2)
@@ -289,8 +256,25 @@ def test_particles_without_core_and_shell_get_a_clear_answer(
     assert any("No particle has a core" in text for text in result.attributes["segmentation"]["warnings"])
 
 
+def test_a_narrower_sample_is_that_of_every_table(solids, write_result, tmp_path):
+    shape = (18, 18, 40)
+    full, thin = (solids.ellipsoid(shape, (8.6, 8.4, x), 7.2) for x in (9.2, 29.7))
+    places = {"boxes": {"all": ((0, 0, 0), (1.8, 1.8, 4))}, "lines": {"l": ((0.9, 0.9, 0), (0.9, 0.9, 4))}}
+    path = write_result(tmp_path / "a.zarr", full | thin, np.where(thin, 0.0, 1.0), amount=np.where(thin, 0.024, 0.04))
+    whole = segment_phases(path, null_draws=0, **places)
+    assert numbers(whole, "sampling", "mean fraction")[0] < 0.9
+    assert numbers(whole, "boxes", "mean fraction")[0] < 0.9
+    reached = numbers(whole, "lines", "distance").max()
+    narrow = segment_phases(path, null_draws=0, mask_threshold_per_um=0.03, **places)
+    # what is left is of one phase
+    for name in ("sampling", "boxes"):
+        np.testing.assert_allclose(numbers(narrow, name, "mean fraction"), 1.0, atol=0.01)
+    assert np.mean(numbers(narrow, "lines", "fraction")) == pytest.approx(1.0, abs=0.06)
+    assert numbers(narrow, "lines", "distance").max() < 1.8 < reached
+
+
 @pytest.mark.parametrize("voxels", [0, 1])
-def test_no_sample_and_one_voxel_are_said_in_words(tmp_path, voxels):
+def test_no_sample_and_one_voxel_are_said_in_words(write_result, tmp_path, voxels):
     mask = np.zeros(SHAPE, bool)
     mask[5, 5, 5] = voxels == 1
     result = segment_phases(write_result(tmp_path / "a.zarr", mask, 1.0))
@@ -314,7 +298,7 @@ def test_no_sample_and_one_voxel_are_said_in_words(tmp_path, voxels):
         ({"lines": {"l": ((1, 1, 1), (1, 1, 1))}}, "line 'l' begins where it ends"),
     ],
 )
-def test_settings_that_cannot_be_used_are_refused_and_change_nothing(solids, tmp_path, settings, message):
+def test_settings_that_cannot_be_used_are_refused_and_change_nothing(solids, write_result, tmp_path, settings, message):
     mask = solids.ellipsoid(SHAPE, (9.6, 10.1, 10.4), 6)
     path = write_result(tmp_path / "a.zarr", mask, 1.0)
     before = sorted(file.stat().st_ino for file in path.rglob("*"))
