@@ -87,9 +87,9 @@ def test_averaged_pixels_cost_less_than_their_size(tmp_path):
         tmp_path / "scan",
         preset="rough",
         seed=1,
-        n_rows=65,
-        n_columns=97,
-        n_angles=60,
+        n_rows=49,
+        n_columns=81,
+        n_angles=50,
         energies_ev=CHOSEN_ENERGIES_EV[::4],
     )
     whole, averaged = misalignment(scan), misalignment(scan, binning=2)

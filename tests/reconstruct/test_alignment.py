@@ -58,8 +58,8 @@ def simulated(seed=0, n_rows=40, n_columns=64, n_angles=60, *, still=False):
 
 
 @cache
-def aligned(seed=0, n_rows=40, n_columns=64):
-    projections, angles, spectra, truth = simulated(seed, n_rows, n_columns)
+def aligned(**scan):
+    projections, angles, spectra, truth = simulated(**scan)
     return align_projections(projections, angles, spectra=spectra, magnification=truth.magnification)
 
 
@@ -69,10 +69,10 @@ def left(alignment, truth, angles):
     return difference[alignment.kept]
 
 
-@pytest.mark.parametrize(("seed", "shape"), [(0, (40, 64)), (3, (35, 71))])
-def test_scan_with_everything_wrong_is_aligned_to_its_noise(seed, shape):
-    _, angles, _, truth = simulated(seed, *shape)
-    alignment = aligned(seed, *shape)
+@pytest.mark.parametrize("scan", [{}, {"seed": 3, "n_rows": 35, "n_columns": 71}], ids=["seed 0", "seed 3, odd"])
+def test_scan_with_everything_wrong_is_aligned_to_its_noise(scan):
+    _, angles, _, truth = simulated(**scan)
+    alignment = aligned(**scan)
     error = left(alignment, truth, angles)
     expected = np.sqrt(np.mean(alignment.residual_px[alignment.kept] ** 2))
     assert alignment.kept.mean() > 0.98
