@@ -23,6 +23,9 @@ from xanesmap.errors import DataError
 
 FloatArray = NDArray[np.floating[Any]]
 
+# To read fewer takes about as long as to start a thread.
+_PIXELS_PER_THREAD = 2**17
+
 HALO_PX = 8
 """Rows beyond those read by the spline that its coefficients still depend on: the dependence falls to a quarter with
 every row, so to 3e-5 after eight."""
@@ -219,16 +222,20 @@ def _read(
     from xanesmap.reconstruct.resampling_kernel import read_frames, read_turned_frames
 
     frames = np.empty(shape, np.float32)
-    workers = max(1, min(os.cpu_count() or 1, len(frames)))
-    bounds = np.linspace(0, len(frames), workers + 1).astype(int)
+    workers = max(1, min(os.cpu_count() or 1, len(frames), frames.size // _PIXELS_PER_THREAD))
     along, across = float(turn[0, 0]), float(turn[0, 1])
+
+    def read(start: int, stop: int) -> None:
+        if across == 0:
+            read_frames(coefficients, along, offsets, frames, start, stop)
+        else:
+            read_turned_frames(coefficients, along, across, offsets, frames, start, stop)
+
+    if workers == 1:
+        read(0, len(frames))
+        return frames
+    bounds = np.linspace(0, len(frames), workers + 1).astype(int)
     with ThreadPoolExecutor(workers) as pool:
-        tasks = [
-            pool.submit(read_frames, coefficients, along, offsets, frames, start, stop)
-            if across == 0
-            else pool.submit(read_turned_frames, coefficients, along, across, offsets, frames, start, stop)
-            for start, stop in pairwise(bounds)
-        ]
-        for task in tasks:
-            task.result()
+        for done in [pool.submit(read, start, stop) for start, stop in pairwise(bounds)]:
+            done.result()
     return frames
