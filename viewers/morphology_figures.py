@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from xanesmap.phasemap.result import PhaseMap
 from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.figure_file import save_figure
+from xanesmap.viewers.flat_morphology_figure import flat_morphology_figure
 from xanesmap.viewers.panels import (
     PAGE_WIDTH_MM,
     STYLE,
@@ -69,17 +71,20 @@ def save_morphology_figures(result: PhaseMap, folder: str | Path, *, dpi: int = 
     Raises
     ------
     DataError
-        The result is not segmented or is of 2-D images, or the folder cannot be written.
+        The result is not segmented, or the folder cannot be written.
     """
     if "segmentation" not in result.attributes:
         message = f"result '{result.path}' is not segmented; run xanesmap segment on it first"
         raise DataError(message)
-    if result.attenuation_unit == OPTICAL_DEPTH:
-        message = f"result '{result.path}' is of 2-D images, which have no surfaces to draw; see its table of particles"
-        raise DataError(message)
+    figures: dict[str, Callable[[PhaseMap], Figure]] = (
+        {"particles": flat_morphology_figure}  # 2-D images have no surfaces, cores and shells
+        if result.attenuation_unit == OPTICAL_DEPTH
+        else {"particles": particles_figure, "core_shell": core_shell_figure}
+    )
     written = []
     with mpl.rc_context(STYLE):
-        for name, figure in (("particles", particles_figure(result)), ("core_shell", core_shell_figure(result))):
+        for name, draw in figures.items():
+            figure = draw(result)
             path = Path(folder) / f"{name}.png"
             save_figure(figure, path, dpi=dpi)
             written.append(path)
