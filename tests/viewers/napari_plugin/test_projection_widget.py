@@ -9,15 +9,28 @@ from xanesmap.viewers.napari_plugin import sheet_window
 from xanesmap.viewers.napari_plugin.projection_widget import ProjectionWidget
 
 
-@pytest.fixture
-def widget(viewer, small_scan, shown_widget, settle, mouse):
+@pytest.fixture(scope="module")
+def opened(module_viewer, small_scan, shown_widget, settle, mouse):
     """The widget with a scan open and a projection shown."""
-    widget = shown_widget(viewer, ProjectionWidget, "projections")
+    widget = shown_widget(module_viewer, ProjectionWidget, "projections")
     widget.scan.show_paths((str(small_scan.folder),))
     mouse.press(widget.open)
     settle.until(lambda: widget.picture.layer is not None)
     settle()
     return widget
+
+
+@pytest.fixture
+def widget(opened, settle):
+    """The widget as it opens."""
+    yield opened
+    for box in (opened.kind, opened.shown, opened.over):
+        box.setCurrentIndex(0)
+    for slider in (opened.energy, opened.angle, opened.row):
+        slider.go_to(0)
+    opened._show()
+    settle.until(lambda: not opened.task.is_busy)
+    settle(0)
 
 
 def shown(widget):
@@ -28,28 +41,28 @@ def text(viewer):
     return viewer.canvas.overlays["projection"].text
 
 
-def test_a_projection_fills_the_canvas_in_um(widget, viewer):
+def test_a_projection_fills_the_canvas_in_um(widget):
     np.testing.assert_array_equal(shown(widget), widget.projections.frame(0, 0))
     np.testing.assert_allclose(widget.picture.layer.scale, 0.32)
-    height, width = viewer.canvas.size
-    zoom = viewer.scene.camera.zoom
+    height, width = widget.viewer.canvas.size
+    zoom = widget.viewer.scene.camera.zoom
     assert zoom * 40 * 0.32 < width
     assert zoom * 24 * 0.32 < height
     assert max(zoom * 40 * 0.32 / width, zoom * 24 * 0.32 / height) > 0.8
 
 
-def test_sliders_step_through_energies_and_angles_in_their_units(widget, viewer, settle):
+def test_sliders_step_through_energies_and_angles_in_their_units(widget, settle):
     widget.energy.slider.setFocus()
     for _ in range(3):
         QTest.keyClick(widget.energy.slider, Qt.Key.Key_Right)
     QTest.keyClick(widget.angle.slider, Qt.Key.Key_End)
-    settle.until(lambda: "175.50°" in text(viewer))
+    settle.until(lambda: "175.50°" in text(widget.viewer))
     assert widget.energy.value.text() == "7124.50 eV (Fe K +12 eV)"
-    assert text(viewer) == "attenuation: 7124.50 eV (Fe K +12 eV), 175.50°"
+    assert text(widget.viewer) == "attenuation: 7124.50 eV (Fe K +12 eV), 175.50°"
     np.testing.assert_array_equal(shown(widget), widget.projections.frame(3, 39))
 
 
-def test_a_step_is_shown_in_less_than_a_third_of_a_second(widget, viewer, settle):
+def test_a_step_is_shown_in_less_than_a_third_of_a_second(widget, settle):
     times = []
     for angle in range(1, 6):
         began = time.perf_counter()
@@ -68,18 +81,18 @@ def test_raw_and_corrected_values_are_shown_each_with_its_contrast(widget, settl
     np.testing.assert_allclose(widget.picture.layer.contrast_limits, widget.projections.limits(values))
 
 
-def test_a_sinogram_is_one_row_of_all_angles(widget, viewer, settle):
+def test_a_sinogram_is_one_row_of_all_angles(widget, settle):
     widget.kind.setCurrentText("sinogram of a row")
     assert widget.row.isVisible()
     assert not widget.angle.isEnabled()
     widget.row.go_to(9)
-    settle.until(lambda: "row 9" in text(viewer))
+    settle.until(lambda: "row 9" in text(widget.viewer))
     np.testing.assert_array_equal(shown(widget), widget.projections.sinogram(0, 9))
 
 
-def test_the_mean_over_energies_is_shown(widget, viewer, settle):
+def test_the_mean_over_energies_is_shown(widget, settle):
     widget.kind.setCurrentText("mean over energies")
-    settle.until(lambda: "mean" in text(viewer))
+    settle.until(lambda: "mean" in text(widget.viewer))
     expected = widget.projections.mean_over_energies(0.0, shown="attenuation")
     np.testing.assert_array_equal(shown(widget), expected)
     assert not widget.energy.isEnabled()
@@ -120,8 +133,8 @@ def test_the_scan_of_the_result_is_shown_alone_and_the_volumes_come_back_as_they
     assert "projection" not in session.canvas.overlays
 
 
-def test_a_picture_that_the_user_removed_is_made_again(widget, viewer, settle):
-    viewer.layers.remove(widget.picture.layer)
+def test_a_picture_that_the_user_removed_is_made_again(widget, settle):
+    widget.viewer.layers.remove(widget.picture.layer)
     widget.angle.go_to(5)
     settle.until(lambda: widget.picture.layer is not None)
     np.testing.assert_array_equal(shown(widget), widget.projections.frame(0, 5))
