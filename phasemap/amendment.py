@@ -167,7 +167,7 @@ class Amendment(UnfinishedStore):
         if not layer.is_label:
             self._root.require_group(layer.path).attrs["ome"] = ome
             return
-        is_phase = layer.name == "phase_labels"
+        is_phase = layer.name in ("phase_labels", "phase_labels_edited")
         image = phase_image_label(tuple(self._attributes["phases"])) if is_phase else particle_image_label()
         self._root.require_group(layer.path).attrs["ome"] = {**ome, "image-label": image}
         group = self._root.require_group("labels")

@@ -206,6 +206,22 @@ ADDED_LAYERS = (
         downscale="nearest",
     ),
     Layer(
+        name="phase_labels_edited",
+        path="labels/phase_edited",
+        dtype="uint8",
+        units="1",
+        long_name="phase label, edited by hand",
+        downscale="nearest",
+    ),
+    Layer(
+        name="particle_labels_edited",
+        path="labels/particle_edited",
+        dtype="int32",
+        units="1",
+        long_name="particle number, edited by hand, 0 outside",
+        downscale="nearest",
+    ),
+    Layer(
         name="denoised_fraction",
         path="denoised/fraction",
         dtype="float32",
@@ -222,6 +238,9 @@ ADDED_LAYERS = (
     ),
 )
 """Images that commands add to a finished result."""
+
+EDITED_LAYERS = {"phase_labels": "phase_labels_edited", "particle_labels": "particle_labels_edited"}
+"""Labels that can be edited by hand, and where those edited are."""
 
 PER_LENGTH = "1/um"
 """Unit of attenuation, and of its edge step, in a volume."""

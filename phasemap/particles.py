@@ -152,12 +152,38 @@ def number_particles(
     part = _parts(basins, neck=neck, least_voxels=least_voxels)
     sizes = np.bincount(part, basins.sizes, minlength=int(part.max()) + 1).astype(np.int64)
     sizes[part[0]] = 0
-    order = np.argsort(-sizes, kind="stable")
-    order = order[sizes[order] >= max(least_voxels, 1)]
-    new = np.zeros(len(sizes), np.int32)
-    new[order] = np.arange(1, len(order) + 1)
+    new = _numbers_by_size(sizes, least_voxels=least_voxels)
+    return _numbered(mask, labels, pores, new[part][basins.number], new, sizes, rows=rows)
+
+
+def renumber_particles(
+    mask: Rows, labels: Rows, pores: Rows, sizes: NDArray[np.int64], *, least_voxels: int, rows: int
+) -> ParticleList:
+    """Number particles anew that are told apart already; see `number_particles`.
+
+    Parameters
+    ----------
+    mask
+        `(z, y, x)` not zero inside the sample.
+    labels, pores
+        `(z, y, x)` int32 to be written; `labels` holds the numbers so far, in closed pores too.
+    sizes
+        `(number,)` voxels of each number so far, 0 of number 0.
+    least_voxels
+        Voxels below which a particle is a fragment.
+    rows
+        Rows of a block.
+    """
+    new = _numbers_by_size(sizes, least_voxels=least_voxels)
+    return _numbered(mask, labels, pores, new, new, sizes, rows=rows)
+
+
+def _numbered(
+    mask: Rows, labels: Rows, pores: Rows, final: Labels, new: Labels, sizes: NDArray[np.int64], *, rows: int
+) -> ParticleList:
+    """Write final numbers by provisional ones; `new` and `sizes` are those of the parts."""
+    boxes, cut, used = _write_numbers(mask, labels, pores, final, count=int(new.max()), rows=rows)
     dropped = (new == 0) & (sizes > 0)
-    boxes, cut, used = _write_numbers(mask, labels, pores, new[part][basins.number], count=len(order), rows=rows)
     return ParticleList(
         boxes=boxes,
         cut=cut,
@@ -165,6 +191,15 @@ def number_particles(
         fragment_voxels=int(sizes[dropped].sum()),
         used=used,
     )
+
+
+def _numbers_by_size(sizes: NDArray[np.int64], *, least_voxels: int) -> Labels:
+    """`(part,)` number of each part, 1 the largest; 0 of those with fewer voxels."""
+    order = np.argsort(-sizes, kind="stable")
+    order = order[sizes[order] >= max(least_voxels, 1)]
+    new = np.zeros(len(sizes), np.int32)
+    new[order] = np.arange(1, len(order) + 1)
+    return new
 
 
 def _parts(basins: Basins, *, neck: float, least_voxels: int) -> NDArray[np.int64]:

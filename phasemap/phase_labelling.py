@@ -13,7 +13,9 @@ from scipy import ndimage
 from xanesmap.phasemap.box_reader import Box
 from xanesmap.phasemap.crops import widened
 from xanesmap.phasemap.denoising import reach
+from xanesmap.phasemap.edited_labels import require_edited, take_particles, take_phases
 from xanesmap.phasemap.label_volume import LabelRule, write_labels
+from xanesmap.phasemap.layers import EDITED_LAYERS
 from xanesmap.phasemap.masking import narrowed_mask
 from xanesmap.phasemap.particles import ParticleList, Particles, number_particles
 from xanesmap.phasemap.progress import Progress, no_progress
@@ -113,6 +115,16 @@ def label_volumes(
         rows=rows,
         block_done=lambda done, total: progress("Find particles", done, total),
     )
+    edited = _edited(result, config)
+    if "particle_labels" in edited:
+        particles = take_particles(
+            edited["particle_labels"],
+            volumes.sample,
+            volumes.numbers,
+            volumes.pores,
+            least_voxels=config.least_voxels,
+            rows=rows,
+        )
     blur, source = _blur(result, config, volumes, particles)
     rule = label_rule(result, config, blur_px=blur)
     write_labels(
@@ -125,7 +137,17 @@ def label_volumes(
         threads=_label_threads(config, result.shape, rows),
         slab_done=lambda done, total: progress("Label phases", done, total),
     )
+    if "phase_labels" in edited:
+        take_phases(edited["phase_labels"], volumes.sample, volumes.labels, rows=rows)
     return Labelling(particles=particles, rule=rule, blur_source=source)
+
+
+def _edited(result: PhaseMap, config: SegmentConfig) -> dict[str, Rows]:
+    """Edited labels that are to be taken, by the name of those found."""
+    if config.labels == "found":
+        return {}
+    require_edited(result)
+    return {found: result.levels(edited)[0] for found, edited in EDITED_LAYERS.items() if result.has(edited)}
 
 
 def _label_threads(config: SegmentConfig, shape: tuple[int, ...], rows: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -32,6 +32,8 @@ class SegmentConfig(BaseModel):
     """Standard deviation of the denoising, voxels."""
     coupling: Annotated[float, Field(ge=0, le=10)] = COUPLING
     """Log odds that a neighbour of the same label adds in the random field."""
+    labels: Literal["found", "edited"] = "found"
+    """Whether phases and particles are those found, or, as far as there are such, those `edited` by hand in napari."""
     neck: Annotated[float, Field(ge=0, le=1)] = NECK
     """Touching particles are split where their neck is narrower than this share of the smaller one."""
     least_voxels: Annotated[int, Field(ge=1)] = LEAST_VOXELS

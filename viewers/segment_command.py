@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 def segment(
     result: Annotated[Path, typer.Argument(help="Result folder, ending in .zarr.")],
     method: Annotated[str | None, typer.Option(help="threshold, mixture or random-field.")] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="found, or edited: those painted in napari in place of the ones found.")
+    ] = None,
     threshold: Annotated[float | None, typer.Option(help="Fraction from which a voxel is one phase.")] = None,
     mask_threshold: Annotated[
         float | None, typer.Option(help="Leave voxels with a smaller edge step out of the sample, 1/um.")
@@ -54,6 +57,7 @@ def segment(
 
     settings: dict[str, Any] = {
         "method": method,
+        "labels": labels,
         "pure_threshold": threshold,
         "mask_threshold_per_um": mask_threshold,
         "core_phase": core,

@@ -24,7 +24,7 @@ STEP_TEXT = "xanesmap_steps"
 LEGEND = "xanesmap_phase_"
 """Start of the names of those that tell the colours of the phases."""
 
-_IN_COLOURS_OF_PHASES = (PHASE, "core-shell core", "core-shell shell", "core-shell voxels")
+_IN_COLOURS_OF_PHASES = (PHASE, "phase_labels_edited", "core-shell core", "core-shell shell", "core-shell voxels")
 _TEXT_SIZE = 11
 _BAR_PLACE = "top_right"
 _DARK, _PALE = (0.0, 0.0, 0.0, 1.0), (1.0, 1.0, 1.0, 1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xanesmap.phasemap.layers import PER_LENGTH
+from xanesmap.phasemap.layers import EDITED_LAYERS, PER_LENGTH
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
 from xanesmap.viewers.napari_plugin.added_layers import added_images, added_labels
@@ -46,7 +46,13 @@ def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> l
     """
     layers = partial(_lazy_levels, result, tell=tell)
     images = [*added_images(result, layers), *_maps(result, layers), *_fractions(result, layers)]
-    return [*images, *planned_surfaces(result), *added_labels(result, layers), *_labels(result, layers)]
+    return [
+        *images,
+        *planned_surfaces(result),
+        *added_labels(result, layers),
+        *_edited(result, layers),
+        *_labels(result, layers),
+    ]
 
 
 def _maps(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
@@ -121,8 +127,44 @@ def _labels(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
         scale=um,
         visible=True,
         label_colours=label_colouring(result.phases),
-        features={"index": [0, *range(1, 1 + len(result.label_names))], "phase": ["outside", *result.label_names]},
+        features=_phase_names(result),
     )
+
+
+def _edited(result: PhaseMap, layers: Levels) -> Iterator[PlannedLayer]:
+    """Labels that were edited by hand, as they are stored."""
+    for found, name in EDITED_LAYERS.items():
+        if result.has(name):
+            yield edited_layer(result, found, layers(name))
+
+
+def edited_layer(result: PhaseMap, found: str, levels: list[Any]) -> PlannedLayer:
+    """Layer of labels edited by hand.
+
+    Parameters
+    ----------
+    result
+        An opened result.
+    found
+        ``phase_labels`` or ``particle_labels``.
+    levels
+        Of the edited labels.
+    """
+    is_phase = found == "phase_labels"
+    return PlannedLayer(
+        name=EDITED_LAYERS[found],
+        title=f"{PHASE if is_phase else PARTICLE}, edited",
+        kind="labels",
+        data=levels,
+        scale=(result.pixel_size_um,) * 3,
+        label_colours=label_colouring(result.phases) if is_phase else {},
+        features=_phase_names(result) if is_phase else {},
+        comparable=is_phase,
+    )
+
+
+def _phase_names(result: PhaseMap) -> dict[str, list[Any]]:
+    return {"index": [0, *range(1, 1 + len(result.label_names))], "phase": ["outside", *result.label_names]}
 
 
 def _editable(levels: list[GuardedArray]) -> list[Any]:

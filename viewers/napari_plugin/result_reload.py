@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from xanesmap.phasemap.layers import EDITED_LAYERS
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
 from xanesmap.viewers.napari_plugin.own_layers import add_layer
@@ -33,7 +36,7 @@ def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
     for data, options, kind in layer_tuples(new):
         name = options["metadata"][KIND]
         earlier = before.pop(name, None)
-        if earlier is not None and kind not in _ADDED_BY_SEGMENTING:
+        if earlier is not None and (kind not in _ADDED_BY_SEGMENTING or is_painted_on(earlier)):
             earlier.metadata[RESULT] = new
             continue
         place = _below_phases(viewer)
@@ -44,11 +47,19 @@ def reload_result(viewer: Any, old: PhaseMap, new: PhaseMap) -> None:
         viewer.layers.move(viewer.layers.index(layer), place)
         if name == selected:
             active = layer
-    for layer in before.values():  # of an earlier segmentation
-        viewer.layers.remove(layer)
+    for layer in before.values():
+        if is_painted_on(layer):
+            layer.metadata[RESULT] = new
+        else:  # of an earlier segmentation
+            viewer.layers.remove(layer)
     viewer.dims.point = point
     camera.center, camera.zoom = view
     activate(viewer, active if active in viewer.layers else None)
+
+
+def is_painted_on(layer: Any) -> bool:
+    """Whether a layer is a copy of labels that a user edits, which may not be saved yet."""
+    return layer.metadata.get(KIND) in EDITED_LAYERS.values() and isinstance(layer.data, np.ndarray)
 
 
 def _below_phases(viewer: Any) -> int:

@@ -56,11 +56,14 @@ def first_thresholds(result: PhaseMap) -> Thresholds:
 
 
 def told_settings(result: PhaseMap) -> dict[str, Any]:
-    """Settings of the last segmentation that its own defaults do not give; empty where there was none."""
+    """Settings of the last segmentation that its own defaults do not give; empty where there was none.
+
+    Without `labels`: thresholds are explored for labels that are found.
+    """
     told: Mapping[str, Any] = result.attributes.get("segmentation", {}).get("configuration", {})
     known = {name: value for name, value in told.items() if name in SegmentConfig.model_fields}
     defaults = SegmentConfig().model_dump(mode="json")
-    return {name: value for name, value in known.items() if value != defaults[name]}
+    return {name: value for name, value in known.items() if value != defaults[name] and name != "labels"}
 
 
 def segment_settings(thresholds: Thresholds, result: PhaseMap) -> dict[str, Any]:
