@@ -13,6 +13,7 @@ from xanesmap.phasemap.config import make_config, read_config_file
 from xanesmap.viewers.napari_plugin import background_job, map_phases_widget
 from xanesmap.viewers.napari_plugin.map_phases_widget import MapPhasesWidget
 from xanesmap.viewers.napari_plugin.own_layers import layer_of_kind, shown_result
+from xanesmap.viewers.napari_plugin.run_settings import FilledForm
 
 SHORT = {"align.method": "none", "threads": "1"}
 
@@ -21,6 +22,20 @@ SHORT = {"align.method": "none", "threads": "1"}
 def widget(viewer, shown_widget, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return shown_widget(viewer, MapPhasesWidget, "map phases")
+
+
+@pytest.fixture(scope="module")
+def opened(module_viewer, shown_widget):
+    return shown_widget(module_viewer, MapPhasesWidget, "map phases")
+
+
+@pytest.fixture
+def idle(opened):
+    """The widget as it opens, for what needs no run."""
+    yield opened
+    opened._file = "settings.toml"
+    opened.fill(FilledForm())
+    opened.status.setText("")
 
 
 @pytest.fixture
@@ -51,24 +66,24 @@ def drop(line, *paths):
     QApplication.sendEvent(line, QDropEvent(QPointF(5, 5), *held))
 
 
-def test_a_dropped_scan_is_told_as_info_tells_it(widget, small_scan, command, settle, mouse):
-    drop(widget.scan, small_scan.folder)
-    settle.until(lambda: "Verdict" in widget.inspection.text.text())
+def test_a_dropped_scan_is_told_as_info_tells_it(idle, small_scan, command, settle, mouse):
+    drop(idle.scan, small_scan.folder)
+    settle.until(lambda: "Verdict" in idle.inspection.text.text())
     told = command("info", small_scan.folder).out
     for line in told.splitlines():
         if line.startswith(("Energies", "Angles", "Photons", "Verdict")):
-            assert line[10:] in widget.inspection.text.text()
-    mouse.press(widget.inspection.more)
-    assert widget.inspection.table.isVisible()
-    assert widget.inspection.table.rowCount() == len(small_scan.files)
-    assert widget.inspection.table.item(0, 0).text() == Path(small_scan.files[0]).name
+            assert line[10:] in idle.inspection.text.text()
+    mouse.press(idle.inspection.more)
+    assert idle.inspection.table.isVisible()
+    assert idle.inspection.table.rowCount() == len(small_scan.files)
+    assert idle.inspection.table.item(0, 0).text() == Path(small_scan.files[0]).name
 
 
-def test_files_that_are_no_scan_are_told_in_the_words_of_the_command_line(widget, refused, settle, tmp_path):
-    widget.scan.show_paths((str(tmp_path / "nothing"),))
-    settle.until(lambda: "Error" in widget.inspection.text.text())
+def test_files_that_are_no_scan_are_told_in_the_words_of_the_command_line(idle, refused, settle, tmp_path):
+    idle.scan.show_paths((str(tmp_path / "nothing"),))
+    settle.until(lambda: "Error" in idle.inspection.text.text())
     sentence = refused("info", tmp_path / "nothing").strip()
-    assert sentence.replace("'", "&#x27;") in widget.inspection.text.text() or sentence in widget.inspection.text.text()
+    assert sentence.replace("'", "&#x27;") in idle.inspection.text.text() or sentence in idle.inspection.text.text()
 
 
 def test_a_run_shows_its_progress_and_opens_its_result(at_work, widget, viewer, settle, tmp_path):
@@ -85,7 +100,13 @@ def test_a_run_shows_its_progress_and_opens_its_result(at_work, widget, viewer, 
     assert gone(at_work)
 
 
-def test_a_run_that_is_stopped_leaves_no_process_and_no_file(at_work, widget, mouse, settle, tmp_path):
+def test_a_run_brings_its_closed_dock_back_and_leaves_no_process_and_no_file_when_stopped(
+    at_work, widget, viewer, mouse, settle, tmp_path
+):
+    viewer.window.remove_dock_widget(widget)
+    settle.until(widget.isVisible)
+    assert widget.job.is_running()
+    assert widget.parent() is not None
     helpers = at_work.children()
     began = time.monotonic()
     mouse.press(widget.stop)
@@ -107,15 +128,13 @@ def test_a_run_that_does_not_listen_is_killed(at_work, widget, mouse, settle, tm
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bad_input_shows_the_sentence_of_the_command_line(
-    widget, small_scan, small_result, refused, mouse, settle, viewer
-):
-    widget.scan.show_paths((str(small_scan.folder),))
-    widget.out.show_paths((str(small_result.path),))
-    mouse.press(widget.start)
-    settle.until(lambda: not widget.job.is_running(), 90)
-    assert widget.status.text() == refused("run", small_scan.folder, "--out", small_result.path).strip()
-    assert len(viewer.layers) == 0
+def test_bad_input_shows_the_sentence_of_the_command_line(idle, small_scan, small_result, refused, mouse, settle):
+    idle.scan.show_paths((str(small_scan.folder),))
+    idle.out.show_paths((str(small_result.path),))
+    mouse.press(idle.start)
+    settle.until(lambda: not idle.job.is_running(), 90)
+    assert idle.status.text() == refused("run", small_scan.folder, "--out", small_result.path).strip()
+    assert len(idle.viewer.layers) == 0
 
 
 @pytest.mark.parametrize(
@@ -129,44 +148,44 @@ def test_bad_input_shows_the_sentence_of_the_command_line(
         ),
     ],
 )
-def test_what_cannot_run_is_told_without_a_process(widget, small_scan, mouse, fill, words):
+def test_what_cannot_run_is_told_without_a_process(idle, small_scan, mouse, fill, words):
     if words != "no scan is chosen":
-        widget.scan.show_paths((str(small_scan.folder),))
-    fill(widget)
-    mouse.press(widget.start)
-    assert words in widget.status.text()
-    assert not widget.job.is_running()
+        idle.scan.show_paths((str(small_scan.folder),))
+    fill(idle)
+    mouse.press(idle.start)
+    assert words in idle.status.text()
+    assert not idle.job.is_running()
 
 
-def test_the_command_line_follows_what_is_filled_in(widget, mouse):
-    widget.scan.show_paths(("/data/my scan",))
-    widget.references.add_file("/data/core.csv")
-    widget.settings.fields["spectra.constraint"].setCurrentText("non-negative")
+def test_the_command_line_follows_what_is_filled_in(idle, mouse):
+    idle.scan.show_paths(("/data/my scan",))
+    idle.references.add_file("/data/core.csv")
+    idle.settings.fields["spectra.constraint"].setCurrentText("non-negative")
     expected = "xanesmap run '/data/my scan' --reference core=/data/core.csv --constraint non-negative"
-    assert widget.command.toPlainText() == expected
-    mouse.press(widget.copy)
+    assert idle.command.toPlainText() == expected
+    mouse.press(idle.copy)
     assert QApplication.clipboard().text() == expected
-    widget.settings.fill({"memory": "plenty"})
-    assert "not an amount of memory" in widget.command.toPlainText()
+    idle.settings.fill({"memory": "plenty"})
+    assert "not an amount of memory" in idle.command.toPlainText()
 
 
-def test_settings_are_saved_and_loaded(widget, tmp_path, mouse, monkeypatch):
-    widget.scan.show_paths(("/data/scan",))
-    widget.settings.fill({"spectra.background": "linear", "keep_mu": False, "reconstruct.centre_px": "12.5"})
+def test_settings_are_saved_and_loaded(idle, tmp_path, mouse, monkeypatch):
+    idle.scan.show_paths(("/data/scan",))
+    idle.settings.fill({"spectra.background": "linear", "keep_mu": False, "reconstruct.centre_px": "12.5"})
     path = tmp_path / "mine.toml"
     monkeypatch.setattr(map_phases_widget.QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
     monkeypatch.setattr(map_phases_widget.QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    mouse.press(widget.save)
+    mouse.press(idle.save)
     config = make_config(read_config_file(path))
     assert (config.spectra.background, config.keep_mu, config.reconstruct.centre_px) == ("linear", False, 12.5)
-    before = widget.form()
-    widget.settings.fill({})
-    widget.scan.show_paths(())
-    mouse.press(widget.load)
-    assert widget.form() == before
+    before = idle.form()
+    idle.settings.fill({})
+    idle.scan.show_paths(())
+    mouse.press(idle.load)
+    assert idle.form() == before
     path.write_text("engine = 3", encoding="utf-8")
-    mouse.press(widget.load)
-    assert widget.status.text().startswith("Error: Configuration")
+    mouse.press(idle.load)
+    assert idle.status.text().startswith("Error: Configuration")
 
 
 def test_a_user_who_closes_the_window_is_asked(at_work, widget, monkeypatch, settle, viewer):
@@ -194,15 +213,6 @@ def test_a_window_closed_by_a_program_stops_the_run(at_work, viewer, tmp_path):
     viewer.close()
     assert gone(at_work)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_dock_that_is_closed_comes_back_while_there_is_a_run(at_work, widget, viewer, settle, mouse):
-    viewer.window.remove_dock_widget(widget)
-    settle.until(widget.isVisible)
-    assert widget.job.is_running()
-    assert widget.parent() is not None
-    mouse.press(widget.stop)
-    settle.until(lambda: not widget.job.is_running(), 10)
 
 
 def test_nothing_of_the_widget_stays_in_the_viewer(viewer, shown_widget, callbacks, settle):

@@ -20,16 +20,31 @@ from xanesmap.viewers.napari_plugin.threshold_widget import ThresholdWidget
 from xanesmap.viewers.napari_plugin.trial_layer import TRIAL
 
 
-@pytest.fixture
-def copy(small_result, tmp_path):
-    return open_result(shutil.copytree(small_result.path, tmp_path / "copy.zarr"))
+@pytest.fixture(scope="module", autouse=True)
+def full_resolution_when_asked():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AUTOMATIC_VOXELS", 0)
+        yield
 
 
-@pytest.fixture
-def explorer(viewer, copy, shown_widget, settle, monkeypatch):
+@pytest.fixture(scope="module")
+def opened(module_viewer, small_result, shown_widget, settle):
     """The widget beside a result; the full resolution is computed only when asked for."""
-    monkeypatch.setattr(module, "AUTOMATIC_VOXELS", 0)
-    open_lightly(viewer, copy)
+    return explored(module_viewer, small_result, shown_widget, settle)
+
+
+@pytest.fixture
+def explorer(opened, settle):
+    """The widget as it opens; not to write to the result."""
+    yield opened
+    settle.until(lambda: at_rest(opened))
+    settle(0)
+    opened._begin(opened.result)
+    settle.until(lambda: opened.tried is not None and at_rest(opened))
+
+
+def explored(viewer, result, shown_widget, settle):
+    open_lightly(viewer, result)
     widget = shown_widget(viewer, ThresholdWidget, "thresholds")
     settle.until(lambda: widget.tried is not None and not widget.live.is_busy)
     return widget
@@ -61,7 +76,8 @@ def drag_slider(slider, to):
     QTest.mouseRelease(slider, left, Qt.KeyboardModifier.NoModifier, end)
 
 
-def test_a_slider_that_is_dragged_changes_numbers_and_colours(viewer, copy, explorer, settle):
+def test_a_slider_that_is_dragged_changes_numbers_and_colours(explorer, settle):
+    viewer, result = explorer.viewer, explorer.result
     assert explorer.form.thresholds.pure == 0.7
     trial = viewer.layers[TRIAL]
     assert not layer_of_kind(viewer, PHASE).visible
@@ -72,7 +88,7 @@ def test_a_slider_that_is_dragged_changes_numbers_and_colours(viewer, copy, expl
     assert viewer.layers[TRIAL] is trial
     assert (trial.data != before).any()
     np.testing.assert_array_equal(trial.data, explorer.tried.labels)
-    np.testing.assert_allclose(trial.scale, explorer.tried.step * copy.pixel_size_um)
+    np.testing.assert_allclose(trial.scale, explorer.tried.step * result.pixel_size_um)
     assert explorer.form.values[0].text() == f"{explorer.form.thresholds.pure:.2f}"
     shares = [float(explorer.table.item(row, 2).text().split()[0]) for row in range(3)]
     assert sum(shares) == pytest.approx(100, abs=0.1)
@@ -80,7 +96,7 @@ def test_a_slider_that_is_dragged_changes_numbers_and_colours(viewer, copy, expl
     assert max(line.get_xdata()[0] for line in lines) == pytest.approx(explorer.form.thresholds.pure)
 
 
-def test_mask_and_particle_size_have_sliders_too(explorer, copy, settle):
+def test_mask_and_particle_size_have_sliders_too(explorer, settle):
     sample = (explorer.tried.labels > 0).sum()
     explorer.form.mask.setValue(80)
     settle.until(lambda: (explorer.tried.labels > 0).sum() < sample)
@@ -90,7 +106,7 @@ def test_mask_and_particle_size_have_sliders_too(explorer, copy, settle):
     assert explorer.found.text().startswith("0 particles of at least 1048576 voxels")
 
 
-def test_the_full_resolution_comes_with_errors(explorer, settle, mouse, copy):
+def test_the_full_resolution_comes_with_errors(explorer, settle, mouse):
     mouse.press(explorer.compute)
     settle.until(lambda: at_rest(explorer) and "±" in explorer.table.item(0, 1).text(), seconds=60)
     assert explorer.tried.is_full
@@ -106,7 +122,9 @@ def test_the_full_resolution_follows_by_itself_after_a_pause(explorer, settle, m
     settle.until(lambda: at_rest(explorer))
 
 
-def test_segmenting_gives_what_was_shown_and_shows_it(viewer, explorer, settle, mouse, copy):
+def test_segmenting_gives_what_was_shown_and_shows_it(viewer, small_result, shown_widget, settle, mouse, tmp_path):
+    copy = open_result(shutil.copytree(small_result.path, tmp_path / "copy.zarr"))
+    explorer = explored(viewer, copy, shown_widget, settle)
     explorer.form.pure.setValue(85)
     settle.until(lambda: at_rest(explorer))
     mouse.press(explorer.compute)
@@ -133,7 +151,7 @@ def test_segmenting_gives_what_was_shown_and_shows_it(viewer, explorer, settle, 
     settle.until(lambda: at_rest(explorer))
 
 
-def test_a_segmentation_that_fails_is_told_and_leaves_everything(viewer, explorer, settle, mouse, monkeypatch):
+def test_a_segmentation_that_fails_is_told_and_leaves_everything(explorer, settle, mouse, monkeypatch):
     def broken(*_, **__):
         message = "the disk is full; make room."
         raise DataError(message)
@@ -142,10 +160,10 @@ def test_a_segmentation_that_fails_is_told_and_leaves_everything(viewer, explore
     mouse.press(explorer.segment)
     settle.until(lambda: "the disk is full" in explorer.text.text())
     assert explorer.form.isEnabled()
-    assert TRIAL in viewer.layers
+    assert TRIAL in explorer.viewer.layers
 
 
-def test_a_segmentation_can_be_stopped(explorer, settle, mouse, copy, monkeypatch):
+def test_a_segmentation_can_be_stopped(explorer, settle, mouse, monkeypatch):
     def endless(result, *, progress, **settings):
         while True:
             progress("Measure particles", 1, 2)
@@ -161,11 +179,11 @@ def test_a_segmentation_can_be_stopped(explorer, settle, mouse, copy, monkeypatc
     assert not explorer.bar.isVisible()
 
 
-def test_the_command_line_is_copied(explorer, mouse, copy):
+def test_the_command_line_is_copied(explorer, mouse):
     explorer.form.pure.setValue(90)
     mouse.press(explorer.copy)
     words = QApplication.clipboard().text()
-    assert words == f"xanesmap segment {copy.path} --threshold 0.9 --least-voxels 64"
+    assert words == f"xanesmap segment {explorer.result.path} --threshold 0.9 --least-voxels 64"
     assert words in explorer.text.text()
 
 
