@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xanesmap.phasemap.amendment import read_table
 from xanesmap.phasemap.interface_profile import CORRELATED_VOXELS
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.row_blocks import Rows, block_rows, row_ranges
@@ -46,6 +47,30 @@ def phase_table(result: PhaseMap, labels: Rows) -> Table:
     return sums.table(pixel_um=result.pixel_size_um)
 
 
+def phase_shares(result: PhaseMap) -> dict[str, tuple[float, float]]:
+    """Share of every label of the sample and its standard error, by name of the label; NaN without a sample.
+
+    Parameters
+    ----------
+    result
+        A finished result: from its table of phases where that has errors, as tables of earlier versions have not,
+        otherwise from its maps.
+    """
+    measure = "area" if result.attenuation_unit == OPTICAL_DEPTH else "volume"
+    titles = with_error(f"share of sample {measure}", "1")
+    columns = read_table(result.path, "phases")
+    if not {"phase", *titles} <= columns.keys() or tuple(columns["phase"]) != result.label_names:
+        header, rows = phase_table(result, result.levels("phase_labels")[0])
+        columns = {title: [str(row[i]) for row in rows] for i, title in enumerate(header)}
+    shares, errors = ([float(cell) for cell in columns[title]] for title in titles)
+    known = sum(shares) > 0
+    nothing = float("nan")
+    return {
+        name: (share, error) if known else (nothing, nothing)
+        for name, share, error in zip(result.label_names, shares, errors, strict=True)
+    }
+
+
 class PhaseSums:
     """Sums over the voxels of every label; blocks of rows are added in order, and their heights do not matter.
 
@@ -63,7 +88,8 @@ class PhaseSums:
         self._phases, self._names, self._unit = phases, names, unit
         self._flat = unit == OPTICAL_DEPTH  # of 2-D images
         n, n_maps = len(names) + 1, 1 + len(phases)
-        self._counts, self._border = np.zeros(n, np.int64), np.zeros(n)
+        self._counts = np.zeros(n, np.int64)
+        self._rim, self._fronts = np.zeros(n), np.zeros(n)  # borders to what is no sample, and to other labels
         # of the edge step and of it times each fraction, and their variances
         self._sums, self._squares = np.zeros((n_maps, n)), np.zeros((n_maps, n))
         self._last: NDArray[Any] | None = None
@@ -78,7 +104,9 @@ class PhaseSums:
         """Add a block of rows, `(z, y, x)`: edge step, its standard deviation, and both of each fraction in turn."""
         n = len(self._counts)
         self._counts += np.bincount(labels.ravel(), minlength=n)
-        self._border += _border(labels, self._last, n, flat=self._flat)
+        rim, fronts = _borders(labels, self._last, n, flat=self._flat)
+        self._rim += rim
+        self._fronts += fronts
         self._last = labels[-1]
         rows = [(row, np.flatnonzero(one)) for row, one in enumerate(labels) if one.any()]
         own = [labels[row].ravel()[places] for row, places in rows]
@@ -96,7 +124,9 @@ class PhaseSums:
         """One line per label.
 
         Fractions are means over atoms, weighted by the edge step. Errors of volumes are those of the place of their
-        borders, of means those of the noise, eight neighbours counted as one value.
+        borders, of means those of the noise, eight neighbours counted as one value. A share gains nothing where the
+        rim of the whole sample is off: only by as much as a label has more of it than its share, and by its borders
+        to other labels.
         """
         size, measure = ("um^2", "area") if self._flat else ("um^3", "volume")
         header = [
@@ -106,11 +136,14 @@ class PhaseSums:
             *(title for phase in self._phases for title in with_error(f"mean fraction of {phase}", "1")),
         ]
         total, voxel = max(int(self._counts[1:].sum()), 1), pixel_um ** (2 if self._flat else 3)
+        rims = float(self._rim[1:].sum())
         rows: list[list[object]] = []
         for value, name in enumerate(self._names, start=1):
-            n, off = int(self._counts[value]), _PLACE_PX * float(self._border[value])
+            n, rim, front = int(self._counts[value]), float(self._rim[value]), float(self._fronts[value])
+            share, off = n / total, _PLACE_PX * (rim + front)
+            moved = _PLACE_PX * float(np.hypot(rim - share * rims, front)) / total
             means = _means(n, self._sums[:, value], self._squares[:, value])
-            rows.append([name, n, n * voxel, off * voxel, n / total, off / total, *means])
+            rows.append([name, n, n * voxel, off * voxel, share, moved, *means])
         return header, rows
 
 
@@ -130,16 +163,20 @@ def _means(n: int, sums: FloatArray, squares: FloatArray) -> list[float]:
     return cells
 
 
-def _border(label: NDArray[Any], before: NDArray[Any] | None, n: int, *, flat: bool) -> FloatArray:
-    """(label,) area of the border of each label in a block and to the row before it, square voxels.
+def _borders(label: NDArray[Any], before: NDArray[Any] | None, n: int, *, flat: bool) -> tuple[FloatArray, FloatArray]:
+    """(label,) area of the border of each label to label 0, and to others, in a block and to the row before it.
 
-    In a flat one its length, in pixels.
+    Square voxels; in a flat one its length, in pixels.
     """
-    found = np.zeros(n)
+    rim, fronts = np.zeros(n), np.zeros(n)
     rows = label if before is None else np.concatenate([before[None], label])
     for axis in (1, 2) if flat else (0, 1, 2):
         values = rows if axis == 0 else label
         one, other = (np.moveaxis(values, axis, 0)[part] for part in (slice(None, -1), slice(1, None)))
         differ = one != other
-        found += np.bincount(one[differ], minlength=n) + np.bincount(other[differ], minlength=n)
-    return found * (_CROSSED_FLAT if flat else _CROSSED)
+        first, second = one[differ], other[differ]
+        outer = (first == 0) | (second == 0)
+        rim += np.bincount(np.maximum(first, second)[outer], minlength=n)
+        fronts += np.bincount(np.concatenate([first[~outer], second[~outer]]), minlength=n)
+    crossed = _CROSSED_FLAT if flat else _CROSSED
+    return rim * crossed, fronts * crossed

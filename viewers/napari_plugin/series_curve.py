@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,10 +11,14 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from xanesmap.phasemap.series import Series
+from xanesmap.reconstruct.volume_units import OPTICAL_DEPTH
 from xanesmap.viewers.colours import formula_text, phase_colours
 from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme, paint
 
 FloatArray = NDArray[np.float64]
+Shares = dict[str, FloatArray]
+"""By name of the label, `(2, state)`: share of the sample, NaN in states without one, and its standard error."""
+
 NUMBER = "charge state"
 _MARK = "#d55e00"
 
@@ -69,13 +74,9 @@ def voltages(series: Series, axis: StateAxis) -> FloatArray:
     return np.where(np.isfinite(given), given, from_curve)
 
 
-def volume_fractions(volumes_um3: list[dict[str, float]]) -> dict[str, FloatArray]:
-    """`(state,)` share of each label of the volume of all, NaN in states without sample; from volumes in um^3."""
-    totals = np.array([sum(volumes.values()) for volumes in volumes_um3])
-    return {
-        name: np.array([volumes[name] for volumes in volumes_um3]) / np.where(totals > 0, totals, np.nan)
-        for name in volumes_um3[0]
-    }
+def shares_of_states(states: list[dict[str, tuple[float, float]]]) -> Shares:
+    """Shares of every label over the states, from those of `xanesmap.phasemap.phase_table.phase_shares` of each."""
+    return {name: np.array([state[name] for state in states]).T for name in states[0]}
 
 
 def draw_series(
@@ -84,7 +85,7 @@ def draw_series(
     axis: StateAxis,
     *,
     state: int,
-    fractions: dict[str, FloatArray] | None,
+    shares: Shares | None,
     theme: FigureTheme,
 ) -> tuple[Axes, ...]:
     """Draw voltage and phases over an axis, with a line at the state that is shown.
@@ -99,8 +100,8 @@ def draw_series(
         One of `state_axes`.
     state
         The state that is shown.
-    fractions
-        From `volume_fractions`; None while they are not known.
+    shares
+        From `shares_of_states`; None while they are not known.
     theme
         Colours.
 
@@ -115,7 +116,7 @@ def draw_series(
     panels = list(np.atleast_1d(figure.subplots(1 + has_voltage, 1, sharex=True)))
     if has_voltage:
         _draw_voltage(panels[0], series, axis, volts, state, theme)
-    _draw_fractions(panels[-1], series, axis, fractions)
+    _draw_shares(panels[-1], series, axis, shares)
     for axes in panels:
         axes.axvline(axis.places[state], color=_MARK, lw=1.2)
         axes.tick_params(labelsize=8)
@@ -137,11 +138,14 @@ def _draw_voltage(
     axes.margins(x=0.04, y=0.1)
 
 
-def _draw_fractions(axes: Axes, series: Series, axis: StateAxis, fractions: dict[str, FloatArray] | None) -> None:
-    axes.set(ylabel="share of the volume", ylim=(-0.03, 1.03))
-    if fractions is None:
-        axes.text(0.5, 0.5, "counting voxels…", transform=axes.transAxes, ha="center", va="center")
+def _draw_shares(axes: Axes, series: Series, axis: StateAxis, shares: Shares | None) -> None:
+    first = series.states[0].result
+    measure = "area" if first.attenuation_unit == OPTICAL_DEPTH else "volume"
+    axes.set(ylabel=f"share of the {measure} ± 1 s.e.", ylim=(-0.05, 1.05))
+    if shares is None:
+        axes.text(0.5, 0.5, "reading shares…", transform=axes.transAxes, ha="center", va="center")
         return
-    for (name, values), colour in zip(fractions.items(), phase_colours(series.states[0].result.phases), strict=False):
-        axes.plot(axis.places, values, "o-", color=tuple(colour), ms=5, lw=1.5, label=formula_text(name))
-    axes.legend(frameon=False, fontsize=8, ncols=len(fractions), loc="lower center", bbox_to_anchor=(0.5, 1))
+    style: dict[str, Any] = {"fmt": "o-", "ms": 5, "lw": 1.5, "elinewidth": 1.5, "capsize": 4, "capthick": 1.2}
+    for (name, (values, errors)), colour in zip(shares.items(), phase_colours(first.phases), strict=False):
+        axes.errorbar(axis.places, values, errors, color=tuple(colour), label=formula_text(name), **style)
+    axes.legend(frameon=False, fontsize=8, ncols=len(shares), loc="lower center", bbox_to_anchor=(0.5, 1))

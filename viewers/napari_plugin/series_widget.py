@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from xanesmap.errors import DataError
+from xanesmap.phasemap.phase_table import phase_shares
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.series import Series, open_series
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.path_line import PathLine
-from xanesmap.viewers.napari_plugin.series_curve import draw_series, state_axes, volume_fractions
+from xanesmap.viewers.napari_plugin.series_curve import Shares, draw_series, shares_of_states, state_axes
 from xanesmap.viewers.napari_plugin.series_session import (
     SERIES,
     open_series_session,
@@ -39,7 +40,7 @@ class SeriesWidget(DockedWidget):
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         super().__init__(viewer)
         self.series: Series | None = None
-        self.fractions: dict[str, Any] | None = None
+        self.shares: Shares | None = None
         self.sources = PathLine(placeholder="series.toml, or results in order; drop them here", dialogs=("files",))
         self.open = QPushButton("Open")
         self.state = StepSlider("Charge state", self._state_text)
@@ -75,7 +76,7 @@ class SeriesWidget(DockedWidget):
         self.state.changed.connect(self._move_slider)
         self.over.currentTextChanged.connect(self._draw)
         self.alone.clicked.connect(self._open_alone)
-        self.task.answered.connect(self._take_volumes)
+        self.task.answered.connect(self._take_shares)
         self.task.failed.connect(self.status.setText)
         for name in ("button_press_event", "motion_notify_event"):
             self.canvas.mpl_connect(name, self._go_to_mouse)
@@ -95,7 +96,7 @@ class SeriesWidget(DockedWidget):
 
     def take(self, series: Series | None) -> None:
         """Show the curve of a series whose layers are in the viewer."""
-        self.series, self.fractions = series, None
+        self.series, self.shares = series, None
         for widget in (self.state, self.over, self.alone, self.canvas):
             widget.setEnabled(series is not None)
         self.canvas.setVisible(series is not None)
@@ -110,10 +111,10 @@ class SeriesWidget(DockedWidget):
         self.state.set_steps(len(series.states))
         self._follow_slider()
         self._draw()
-        self.task.ask(partial(_volumes, series))
+        self.task.ask(partial(_shares, series))
 
-    def _take_volumes(self, volumes: list[dict[str, float]]) -> None:
-        self.fractions = volume_fractions(volumes)
+    def _take_shares(self, states: list[dict[str, tuple[float, float]]]) -> None:
+        self.shares = shares_of_states(states)
         self._draw()
 
     def _state_text(self, step: int) -> str:
@@ -144,7 +145,7 @@ class SeriesWidget(DockedWidget):
         if self.series is None or not self.over.currentText():
             return
         self.axis = state_axes(self.series)[self.over.currentText()]
-        options: dict[str, Any] = {"state": self.state.step(), "fractions": self.fractions}
+        options: dict[str, Any] = {"state": self.state.step(), "shares": self.shares}
         self.panels = draw_series(self.canvas.figure, self.series, self.axis, theme=theme_of(self.viewer), **options)
         self.canvas.draw_idle()
 
@@ -164,10 +165,10 @@ class SeriesWidget(DockedWidget):
         self.status.setText(f"{state.name} is shown by itself: {state.result.path}")
 
 
-def _volumes(series: Series, progress: Progress) -> list[dict[str, float]]:
-    """Volumes of the phase labels of every state, um^3."""
-    volumes = []
+def _shares(series: Series, progress: Progress) -> list[dict[str, tuple[float, float]]]:
+    """Shares of the phase labels of every state, with their errors."""
+    shares = []
     for number, state in enumerate(series.states):
-        progress("Read labels", number, len(series.states))
-        volumes.append(state.result.phase_volumes_um3())
-    return volumes
+        progress("Read shares", number, len(series.states))
+        shares.append(phase_shares(state.result))
+    return shares

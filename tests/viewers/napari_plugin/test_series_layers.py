@@ -1,14 +1,17 @@
 """What is shown of a series, and its curve; without Qt."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from xanesmap.phasemap.phase_table import phase_shares
+from xanesmap.phasemap.result import open_result
 from xanesmap.phasemap.series import open_series
 from xanesmap.viewers.napari_plugin.figure_theme import LIGHT
-from xanesmap.viewers.napari_plugin.series_curve import NUMBER, draw_series, state_axes, voltages, volume_fractions
+from xanesmap.viewers.napari_plugin.series_curve import NUMBER, draw_series, shares_of_states, state_axes, voltages
 from xanesmap.viewers.napari_plugin.series_layers import STATE, series_layers, series_steps, state_steps
 
 
@@ -83,22 +86,45 @@ def test_no_voltage_is_taken_from_a_curve_that_runs_back(series):
 
 
 def test_shares_of_the_volume_sum_to_one_and_follow_the_labels(series):
-    shares = volume_fractions([state.result.phase_volumes_um3() for state in series.states])
-    np.testing.assert_allclose(sum(shares.values()), 1)
-    np.testing.assert_allclose(shares["FePO4"][[0, 2]], [0, 1])
-    assert 0 < shares["FePO4"][1] < 1
+    shares = shares_of_states([phase_shares(state.result) for state in series.states])
+    np.testing.assert_allclose(sum(values for values, _ in shares.values()), 1)
+    volumes = [state.result.phase_volumes_um3() for state in series.states]
+    expected = [one["FePO4"] / sum(one.values()) for one in volumes]
+    values, errors = shares["FePO4"]
+    np.testing.assert_allclose(values, expected)
+    np.testing.assert_allclose(values[[0, 2]], [0, 1])
+    assert 0 < values[1] < 1
+    # where one label is all of the sample, its share is known, wherever the rim of the sample lies
+    np.testing.assert_allclose(errors[[0, 2]], 0, atol=1e-12)
+    assert 0 < errors[1] < 0.1
 
 
-def test_a_state_without_sample_has_no_share():
-    shares = volume_fractions([{"a": 1.0, "b": 3.0}, {"a": 0.0, "b": 0.0}])
-    np.testing.assert_array_equal(shares["a"], [0.25, np.nan])
+def test_shares_are_those_of_the_table_where_it_has_errors_and_else_of_the_maps(series, tmp_path):
+    expected = phase_shares(series.states[1].result)
+    copy = tmp_path / "old.zarr"
+    shutil.copytree(series.states[1].result.path, copy)
+    table = copy / "tables" / "phases.csv"
+    table.write_text("phase,voxels\nLiFePO4,1\nFePO4,1\nmixed,1\n", encoding="utf-8")
+    assert phase_shares(open_result(copy)) == expected
+    titles = "phase,share of sample volume (1),share of sample volume error (1)"
+    table.write_text(f"{titles}\nLiFePO4,0.25,0.01\nFePO4,0.75,0.02\nmixed,0,0\n", encoding="utf-8")
+    assert phase_shares(open_result(copy))["FePO4"] == (0.75, 0.02)
 
 
-@pytest.mark.parametrize("fractions", [None, {"LiFePO4": np.array([1, 0.5, 0]), "FePO4": np.array([0, 0.5, 1])}])
-def test_panels_mark_the_state_that_is_shown(series, fractions):
+SHARES = {"LiFePO4": np.array([[1, 0.5, 0], [0.1, 0.2, 0]]), "FePO4": np.array([[0, 0.5, 1], [0, 0.2, 0.1]])}
+
+
+def test_shares_are_drawn_with_their_errors(series):
+    panels = draw_series(Figure(), series, state_axes(series)["capacity"], state=1, shares=SHARES, theme=LIGHT)
+    ends = [bars[2][0].get_segments() for bars in panels[1].containers]
+    np.testing.assert_allclose([segment[:, 1] for segment in ends[0]], [[0.9, 1.1], [0.3, 0.7], [0, 0]])
+
+
+@pytest.mark.parametrize("shares", [None, SHARES])
+def test_panels_mark_the_state_that_is_shown(series, shares):
     figure = Figure(figsize=(5, 5), layout="constrained")
     axis = state_axes(series)["capacity"]
-    panels = draw_series(figure, series, axis, state=1, fractions=fractions, theme=LIGHT)
+    panels = draw_series(figure, series, axis, state=1, shares=shares, theme=LIGHT)
     figure.draw_without_rendering()
     assert len(panels) == 2
     for axes in panels:
@@ -112,5 +138,5 @@ def test_without_voltage_there_is_one_panel(series):
     states = tuple(dataclasses.replace(state, capacity=None) for state in series.states)
     bare = dataclasses.replace(series, states=states, curve=None)
     axis = state_axes(bare)[NUMBER]
-    panels = draw_series(Figure(), bare, axis, state=0, fractions=None, theme=LIGHT)
+    panels = draw_series(Figure(), bare, axis, state=0, shares=None, theme=LIGHT)
     assert len(panels) == 1

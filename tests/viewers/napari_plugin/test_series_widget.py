@@ -25,7 +25,7 @@ def widget(opened, series_file, settle, mouse):
     viewer.dims.ndisplay = 2  # quicker to draw
     viewer.dims.set_current_step(0, 0)
     opened.state.go_to(0)
-    settle.until(lambda: opened.fractions is not None)
+    settle.until(lambda: opened.shares is not None)
     return opened
 
 
