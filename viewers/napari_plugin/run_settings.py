@@ -62,6 +62,7 @@ _SHOWN: Mapping[str, tuple[tuple[str, str, str], ...]] = MappingProxyType(
         "Metadata": (
             ("reconstruct.energies_ev", "Energies, eV", "--energies-ev"),
             ("reconstruct.angles_deg", "Angles, degrees", "--angles-deg"),
+            ("reconstruct.times_s", "Starts of the energies, s", "--times-s"),
             ("reconstruct.pixel_size_nm", "Pixel size, nm", "--pixel-size-nm"),
             ("reconstruct.camera_binning", "Camera binning", "--camera-binning"),
             ("reconstruct.volume_unit", "Unit of volumes", "--volume-unit"),
@@ -80,6 +81,7 @@ _UNSET: Mapping[str, str] = MappingProxyType(
         "reconstruct.centre_px": "found for each energy",
         "reconstruct.energies_ev": "as in the files",
         "reconstruct.angles_deg": "as in the files",
+        "reconstruct.times_s": "as in the files",
         "reconstruct.pixel_size_nm": "as in the files",
         "reconstruct.camera_binning": "as in the files",
         "memory": "half of what is free",

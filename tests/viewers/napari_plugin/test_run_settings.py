@@ -1,10 +1,12 @@
 import shlex
 
 import pytest
+from typer.main import get_command
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap import pipeline
 from xanesmap.phasemap.config import RunConfig, make_config, read_config_file
+from xanesmap.viewers.command_line import app
 from xanesmap.viewers.napari_plugin.run_settings import (
     FilledForm,
     command_of,
@@ -26,6 +28,7 @@ EVERYTHING = FilledForm(
         "reconstruct.centre_px": "47.25",
         "reconstruct.energies_ev": "7092:7096:2,7110.5",
         "reconstruct.angles_deg": "0:180:45",
+        "reconstruct.times_s": "1700000000:1700000120:60,1700000300",
         "reconstruct.pixel_size_nm": "42.5",
         "reconstruct.camera_binning": "2",
         "reconstruct.volume_unit": "1/mm",
@@ -47,6 +50,12 @@ EVERYTHING = FilledForm(
         "overwrite": True,
     },
 )
+
+
+def test_the_form_has_every_option_of_the_command():
+    shown = {setting.flag for settings in shown_settings().values() for setting in settings}
+    options = {name for param in get_command(app).commands["run"].params for name in param.opts}
+    assert shown == {name for name in options if name.startswith("--")} - {"--out", "--reference"}
 
 
 @pytest.fixture
