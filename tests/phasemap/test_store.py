@@ -71,6 +71,14 @@ def write_result(out, maps=None, *, slab_rows=4, shape=SHAPE, **options):
     return maps
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A finished result of four slabs, to be read only."""
+    out = tmp_path_factory.mktemp("finished") / "r.zarr"
+    write_result(out)
+    return out
+
+
 def stored(out, name):
     return zarr.open_array(out / layer_named(name).path / "s0", mode="r")[:]
 
@@ -122,15 +130,13 @@ def test_no_shard_or_chunk_is_shared_by_two_slabs(shape, slab_rows):
     assert max(chunk[1:]) <= 64
 
 
-def test_one_file_holds_one_energy_of_one_slab(tmp_path):
-    write_result(tmp_path / "r.zarr", slab_rows=4)
-    files = [path for path in (tmp_path / "r.zarr/mu/s0/c").rglob("*") if path.is_file()]
+def test_one_file_holds_one_energy_of_one_slab(finished):
+    files = [path for path in (finished / "mu/s0/c").rglob("*") if path.is_file()]
     assert len(files) == ENERGIES.size * 4  # 13 rows in slabs of 4
 
 
-def test_chunks_are_compressed_by_zstd_after_bitshuffling(tmp_path):
-    write_result(tmp_path / "r.zarr")
-    metadata = json.loads((tmp_path / "r.zarr/mu/s0/zarr.json").read_text(encoding="utf-8"))
+def test_chunks_are_compressed_by_zstd_after_bitshuffling(finished):
+    metadata = json.loads((finished / "mu/s0/zarr.json").read_text(encoding="utf-8"))
     codecs = metadata["codecs"][0]["configuration"]["codecs"]
     blosc = next(codec["configuration"] for codec in codecs if codec["name"] == "blosc")
     assert (blosc["cname"], blosc["shuffle"], blosc["typesize"]) == ("zstd", "bitshuffle", 4)
@@ -138,9 +144,8 @@ def test_chunks_are_compressed_by_zstd_after_bitshuffling(tmp_path):
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_every_image_is_valid_ome_zarr_with_units_and_voxel_size(tmp_path, layer):
-    write_result(tmp_path / "r.zarr", pixel_size_um=0.0203)
-    group = zarr.open_group(tmp_path / "r.zarr" / layer.path, mode="r")
+def test_every_image_is_valid_ome_zarr_with_units_and_voxel_size(finished, layer):
+    group = zarr.open_group(finished / layer.path, mode="r")
     image = Image.from_zarr(group).attributes.ome.multiscales[0]
     assert [axis.name for axis in image.axes] == list(layer.axes)
     assert [axis.unit for axis in image.axes][-3:] == ["micrometer"] * 3
@@ -150,17 +155,15 @@ def test_every_image_is_valid_ome_zarr_with_units_and_voxel_size(tmp_path, layer
     assert group["s0"].attrs["units"] == layer.units
 
 
-def test_the_result_itself_opens_as_an_image_of_the_fractions_with_its_labels(tmp_path):
-    write_result(tmp_path / "r.zarr")
-    root = zarr.open_group(tmp_path / "r.zarr", mode="r")
+def test_the_result_itself_opens_as_an_image_of_the_fractions_with_its_labels(finished):
+    root = zarr.open_group(finished, mode="r")
     image = Image.from_zarr(root).attributes.ome.multiscales[0]
     assert [dataset.path for dataset in image.datasets] == ["fraction/s0"]
     assert Labels.from_zarr(root["labels"]).label_paths == ["phase", "particle", "pore"]
 
 
-def test_labels_carry_their_names_and_colours(tmp_path):
-    write_result(tmp_path / "r.zarr")
-    label = zarr.open_group(tmp_path / "r.zarr/labels/phase", mode="r").attrs["ome"]["image-label"]
+def test_labels_carry_their_names_and_colours(finished):
+    label = zarr.open_group(finished / "labels/phase", mode="r").attrs["ome"]["image-label"]
     names = {item["label-value"]: item["name"] for item in label["properties"]}
     colours = {item["label-value"]: item["rgba"] for item in label["colors"]}
     assert names == {0: "outside", 1: "LiFePO4", 2: "FePO4", 3: "mixed"}
