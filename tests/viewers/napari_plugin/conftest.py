@@ -1,7 +1,7 @@
 """Windows of napari in tests: real windows under a screen (`make test` brings one), real clicks, and nothing left over.
 
 viewer
-    a napari window of 1600 x 1000, shown
+    a napari window of 1000 x 700, shown: each change of it is drawn whole
 module_viewer
     the same for all tests of a module, where each leaves it as it found it: quicker, most of all with a widget in it
     that is made once and set back between tests. A test may open `viewer` beside it.
@@ -57,7 +57,7 @@ from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.viewers.napari_plugin.session import open_session
 
-WINDOW = (1600, 1000)
+WINDOW = (1000, 700)
 LASTING_THREADS = ("asyncio", "fsspec", "ThreadPoolExecutor", "zarr", "pymp", "tqdm", "Dummy")
 """How threads are called that libraries keep for the life of a process: their pools."""
 
