@@ -101,15 +101,13 @@ def shells() -> None:
 
 def _thickness_error(radius: int, core_radius: float, offset: float, noise: float, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
-    shape = (2 * radius + 9, 2 * radius + 10, 2 * radius + 8)
-    centre = (np.array(shape) - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
-    way = rng.normal(size=3)
-    core_centre = centre + offset * way / np.linalg.norm(way)
-    outer, inner = solids.signed_depth(shape, centre, radius), solids.signed_depth(shape, core_centre, core_radius)
     edge = np.hypot(BLUR, VOXEL)
-    fraction = solids.blurred(inner, edge) + noise * rng.normal(size=shape)
-    body = body_of(outer >= 0, filled=solids.blurred(outer, edge), blur_px=BLUR)
-    core = denoise_fraction(fraction, np.full(shape, 0.1), outer >= 0, smoothing_px=1.0)
+    outer, filled, inner, centre, core_centre = solids.core_in_ball(
+        rng, radius, core_radius, offset=offset, blur_px=edge
+    )
+    fraction = inner + noise * rng.normal(size=inner.shape)
+    body = body_of(outer >= 0, filled=filled, blur_px=BLUR)
+    core = denoise_fraction(fraction, np.full(inner.shape, 0.1), outer >= 0, smoothing_px=1.0)
     thickness = shell_thickness(body, find_front(body, core, smoothing_px=1.0, blur_px=BLUR), core)
     outward = body.surface.vertices - centre
     on = centre + radius * outward / np.linalg.norm(outward, axis=1, keepdims=True)

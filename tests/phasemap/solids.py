@@ -82,6 +82,16 @@ def blurred_balls(rng, n, *, blur_px, noise, supersampling=2):
     return filled + noise * rng.normal(size=filled.shape), np.pi * (radii[0] ** 2 - along**2)
 
 
+def core_in_ball(rng, radius, core_radius, *, offset, blur_px):
+    """Depth below a ball, filled parts of it and of a core off its middle by so many voxels, and both centres."""
+    shape = (2 * radius + 9, 2 * radius + 10, 2 * radius + 8)
+    centre = (np.array(shape) - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
+    way = rng.normal(size=3)
+    core_centre = centre + offset * way / np.linalg.norm(way)
+    outer, inner = signed_depth(shape, centre, radius), signed_depth(shape, core_centre, core_radius)
+    return outer, blurred(outer, blur_px), blurred(inner, blur_px), centre, core_centre
+
+
 def is_split_right(labels, one, other):
     """Whether two labels were found and hold at least 95 % of each body, their overlap left out."""
     if labels.max() != 2:

@@ -19,15 +19,12 @@ CASES = [(16, 10, 0.0), (16, 10, 3.0), (20, 15, 2.0), (12, 8, 1.5), (24, 12, 5.0
 def core_in_ball(solids, radius, core_radius, offset, *, noise=0.0, seed=0):
     """Particle, denoised core, centre of the particle and of the core."""
     rng = np.random.default_rng(seed)
-    shape = (2 * radius + 9, 2 * radius + 10, 2 * radius + 8)
-    centre = (np.array(shape) - 1) / 2 + rng.uniform(-0.5, 0.5, 3)
-    way = rng.normal(size=3)
-    core_centre = centre + offset * way / np.linalg.norm(way)
-    outer, inner = solids.signed_depth(shape, centre, radius), solids.signed_depth(shape, core_centre, core_radius)
-    filled = solids.blurred(outer, np.hypot(BLUR, VOXEL))
-    fraction = solids.blurred(inner, np.hypot(BLUR, VOXEL)) + noise * rng.normal(size=shape)
+    outer, filled, inner, centre, core_centre = solids.core_in_ball(
+        rng, radius, core_radius, offset=offset, blur_px=np.hypot(BLUR, VOXEL)
+    )
+    fraction = inner + noise * rng.normal(size=inner.shape)
     body = body_of(outer >= 0, filled=filled, blur_px=BLUR)
-    core = denoise_fraction(fraction, np.full(shape, 0.1), outer >= 0, smoothing_px=1.0)
+    core = denoise_fraction(fraction, np.full(inner.shape, 0.1), outer >= 0, smoothing_px=1.0)
     return body, core, centre, core_centre
 
 
