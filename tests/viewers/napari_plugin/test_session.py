@@ -21,7 +21,8 @@ def session(opened, settle):
     """The session as it opens."""
     yield opened
     for layer in opened.layers:
-        layer.visible = layer_of_kind(opened, "phase") is layer
+        if layer.visible != (layer_of_kind(opened, "phase") is layer):  # setting it draws in any case
+            layer.visible = not layer.visible
     opened.dims.ndisplay, opened.theme = 3, "dark"
     settle(0)
 
