@@ -4,6 +4,7 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -47,6 +48,21 @@ def pytest_collection_modifyitems(items):
     """Put the files that take longest first; the order within a file stays."""
     place = {name: number for number, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: place.get(item.nodeid.split("::")[0], len(place)))
+
+
+def pytest_deselected(items):
+    """Tell the process that started this one how many tests `-m` leaves out, which pytest-xdist does not."""
+    config = items[0].config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["n_left_out"] = config.workeroutput.get("n_left_out", 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Count in the last line of all what each process left out: the same tests."""
+    reporter = node.config.pluginmanager.get_plugin("terminalreporter")
+    left_out = getattr(node, "workeroutput", {}).get("n_left_out", 0)
+    reporter.stats["deselected"] = [SimpleNamespace() for _ in range(left_out)]
 
 
 SMALL = {
