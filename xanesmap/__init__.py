@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xanesmap.errors import FitError as FitError
     from xanesmap.phasemap.conversion import convert_scan as convert_scan
     from xanesmap.phasemap.denoised_maps import denoise_result as denoise_result
+    from xanesmap.phasemap.edited_labels import store_edited_labels as store_edited_labels
     from xanesmap.phasemap.morphology import segment_phases as segment_phases
     from xanesmap.phasemap.pipeline import map_phases as map_phases
     from xanesmap.phasemap.refit import refit_phases as refit_phases
@@ -42,6 +43,7 @@ _PLACES = {
     "save_figures": "xanesmap.viewers.figures",
     "segment_phases": "xanesmap.phasemap.morphology",
     "simulate_scan": "xanesmap.phasemap.simulation",
+    "store_edited_labels": "xanesmap.phasemap.edited_labels",
     "unmix_phases": "xanesmap.phasemap.unmixing_maps",
 }
 

@@ -44,10 +44,20 @@ def planned_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> l
     list of PlannedLayer
         What commands have added, attenuation and maps, hidden; on top the phase labels, shown.
     """
+    return [*later_layers(result, tell=tell), *first_layers(result, tell=tell)]
+
+
+def later_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> Iterator[PlannedLayer]:
+    """Those of `planned_layers` that can wait until the others are shown: the lowest, and often the most."""
+    yield from added_images(result, partial(_lazy_levels, result, tell=tell))
+
+
+def first_layers(result: PhaseMap, *, tell: Tell = lambda sentence: None) -> list[PlannedLayer]:
+    """All others of `planned_layers`."""
     layers = partial(_lazy_levels, result, tell=tell)
-    images = [*added_images(result, layers), *_maps(result, layers), *_fractions(result, layers)]
     return [
-        *images,
+        *_maps(result, layers),
+        *_fractions(result, layers),
         *planned_surfaces(result),
         *added_labels(result, layers),
         *_edited(result, layers),

@@ -79,10 +79,16 @@ def value_limits(level: GuardedArray, *leading: int, meaning: Meaning = "amount"
         high = float(np.percentile(values, _UPPER_PERCENTILE))
         return 0.0, high if high > 0 else 1.0
     if meaning == "signed":
-        end = max(float(np.percentile(np.abs(values), _INNER_PERCENTILES[1])), _LEAST_SIGNED)
+        end = _rounded_up(max(float(np.percentile(np.abs(values), _INNER_PERCENTILES[1])), _LEAST_SIGNED))
         return -end, end
     low, high = map(float, np.percentile(values, _INNER_PERCENTILES))
     return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _rounded_up(value: float) -> float:
+    """To one digit, so that the ends of a colour bar are told."""
+    unit: float = 10.0 ** np.floor(np.log10(value))
+    return float(np.ceil(value / unit) * unit)
 
 
 def _finite(values: NDArray[Any]) -> NDArray[Any]:

@@ -7,6 +7,7 @@ import napari
 from xanesmap.phasemap.series import Series
 from xanesmap.viewers.napari_plugin.series_session import open_series_session
 from xanesmap.viewers.napari_plugin.series_widget import SeriesWidget
+from xanesmap.viewers.napari_plugin.window import make_room
 
 
 def open_series_window(series: Series, *, show: bool = True) -> napari.Viewer:
@@ -22,4 +23,5 @@ def open_series_window(series: Series, *, show: bool = True) -> napari.Viewer:
     viewer = napari.Viewer(title=f"xanesmap: {series.name}", show=show)
     open_series_session(viewer, series)
     viewer.window.add_dock_widget(SeriesWidget(viewer), name="series", area="right")
+    make_room(viewer)
     return viewer

@@ -15,7 +15,8 @@ from xanesmap.reconstruct.volume_series import VolumeSeries
 from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
 from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
-from xanesmap.viewers.napari_plugin.layer_plan import planned_layers
+from xanesmap.viewers.napari_plugin.later_layers import insert_later
+from xanesmap.viewers.napari_plugin.layer_plan import first_layers, later_layers, planned_layers
 from xanesmap.viewers.napari_plugin.own_layers import (
     KIND,
     RESULT,
@@ -52,11 +53,14 @@ FIRST_ANGLES = (0.0, -30.0, 125.0)
 
 def layer_tuples(result: PhaseMap) -> list[LayerTuple]:
     """Layers of a result as napari's readers give them: data, options, kind."""
-    steps = energy_steps(result.energies_ev)
-    return [
-        layer_tuple(layer, {RESULT: result, KIND: layer.name, **({STEPS: (steps,)} if "energy" in layer.axes else {})})
-        for layer in planned_layers(result, tell=show_error)
-    ]
+    return [_of_result(layer, result) for layer in planned_layers(result, tell=show_error)]
+
+
+def _of_result(layer: PlannedLayer, result: PhaseMap) -> LayerTuple:
+    metadata = {RESULT: result, KIND: layer.name}
+    if "energy" in layer.axes:
+        metadata[STEPS] = (energy_steps(result.energies_ev),)
+    return layer_tuple(layer, metadata)
 
 
 def layer_tuple(planned: PlannedLayer, metadata: dict[str, Any]) -> LayerTuple:
@@ -139,6 +143,8 @@ def scan_tuple(scan: Scan, name: str) -> LayerTuple:
 def open_session(viewer: napari.components.ViewerModel, result: PhaseMap) -> list[Layer]:
     """Show a result in a viewer: its layers, and the furniture of `furnish`.
 
+    What commands have added to the result comes below, once the rest is drawn.
+
     Parameters
     ----------
     viewer
@@ -148,8 +154,10 @@ def open_session(viewer: napari.components.ViewerModel, result: PhaseMap) -> lis
     """
     furnish(viewer)
     viewer.dims.ndisplay = 3  # before the layers are there, or each would be cut for 2-D too
-    layers = [add_layer(viewer, described) for described in layer_tuples(result)]
+    layers = [add_layer(viewer, _of_result(layer, result)) for layer in first_layers(result, tell=show_error)]
     start_in_3d(viewer)
+    later = (_of_result(layer, result) for layer in later_layers(result, tell=show_error))
+    insert_later(viewer, later, below=layers[0])
     return layers
 
 

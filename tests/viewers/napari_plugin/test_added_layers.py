@@ -2,11 +2,14 @@ import shutil
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 
 from xanesmap.phasemap.amendment import Amendment
 from xanesmap.phasemap.layers import layer_named
 from xanesmap.phasemap.result import open_result
 from xanesmap.viewers.napari_plugin.layer_plan import planned_layers
+from xanesmap.viewers.napari_plugin.own_layers import KIND
+from xanesmap.viewers.napari_plugin.session import open_session
 
 
 def added(shape):
@@ -81,9 +84,7 @@ def test_components_are_layers_of_their_own(plan, images):
 def test_colours_of_energies_span_the_edges_those_of_deviations_zero_and_those_of_amounts_begin_there(plan):
     low, high = plan["half_height"].limits
     assert 7115 < low < 7119 < 7121 < high < 7125
-    low, high = plan["residual_component"].limits
-    assert low == -high
-    assert high == pytest.approx(5 * 2.576, rel=0.1)  # 99 % of a normal distribution
+    assert plan["residual_component"].limits == (-20, 20)  # 99 % of a normal distribution: 5 x 2.58, rounded up
     assert plan["white_line_height"].limits[0] == 0
     assert plan["denoised_fraction 1"].limits == (0, 1)
 
@@ -112,3 +113,22 @@ def test_a_map_of_the_edge_without_a_value_in_the_middle_slice_has_the_limits_of
         amendment.finish({})
     planned = {layer.name: layer for layer in planned_layers(open_result(copy))}
     assert planned["steepest"].limits == pytest.approx((7118.04, 7121.96), abs=0.01)
+
+
+def test_a_session_without_a_window_has_all_layers_in_their_order(enriched, plan):
+    viewer = ViewerModel()
+    open_session(viewer, enriched)
+    assert [layer.metadata[KIND] for layer in viewer.layers] == list(plan)
+    assert viewer.layers.selection.active.name == "phase"
+
+
+def test_in_a_window_maps_that_were_added_come_after_the_others_and_nothing_is_left_of_those_that_did_not(
+    viewer, enriched, plan, settle
+):
+    opened = open_session(viewer, enriched)
+    later, first = list(plan)[: list(plan).index("mu")], list(plan)[list(plan).index("mu") :]
+    assert [layer.metadata[KIND] for layer in opened] == first
+    settle.until(lambda: len(viewer.layers) >= len(opened) + 2)
+    there = len(viewer.layers) - len(opened)
+    assert [layer.metadata[KIND] for layer in viewer.layers] == [*later[:there], *first]
+    assert viewer.layers.selection.active.name == "phase"
