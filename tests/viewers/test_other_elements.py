@@ -14,7 +14,9 @@ from xanesmap.spectra.reference import bundled_reference
 IRON_EV = 7112.0
 
 
-@pytest.mark.parametrize("symbol", ["Mn", "Co", "Ni", "Cu"])
+@pytest.mark.parametrize(
+    "symbol", ["Mn", pytest.param("Co", marks=pytest.mark.slow), "Ni", pytest.param("Cu", marks=pytest.mark.slow)]
+)
 def test_a_scan_of_another_element_is_mapped_with_references_of_the_user(symbol, command, write_scan, tmp_path):
     element = element_preset(symbol)
     moved = element.edge_ev - IRON_EV

@@ -50,7 +50,8 @@ def measured_phosphide():
 
 
 both_spectra_and_seeds = pytest.mark.parametrize(
-    ("make_phosphide", "seed"), [(model_phosphide, 1), (model_phosphide, 2), (measured_phosphide, 2)]
+    ("make_phosphide", "seed"),
+    [pytest.param(model_phosphide, 1, marks=pytest.mark.slow), (model_phosphide, 2), (measured_phosphide, 2)],
 )
 
 
