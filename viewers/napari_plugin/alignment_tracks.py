@@ -141,7 +141,7 @@ class TracksDrawing:
             axes.tick_params(labelbottom=False)
         _draw_energies(shifts, tracks)
         axis.plot(tracks.energies_ev, tracks.centre_px, "o-", color="#0072b2", ms=3, lw=1)
-        axis.set_ylabel("axis, column (px)")
+        axis.set_ylabel("axis (px)")
         _draw_errors(errors, tracks)
         self._seconds = [_in_um(axes, tracks.pixel_um) for axes in self.panels[:2]]
         middle = float(tracks.energies_ev.mean())
@@ -169,6 +169,8 @@ class TracksDrawing:
         axes, self.energy = self.panels[0], energy
         empty(axes)
         _draw_angles(axes, self.tracks, energy)
+        title = f"{self.tracks.energies_ev[energy]:.2f} eV"
+        axes.set_title(title, fontsize=9, loc="left", color=self.theme.text)  # beside the legend
         self._at_angle = axes.axvline(self.tracks.angles_deg[energy, 0], color="#e69f00", lw=1.2)
         for panel in self.panels:
             panel.tick_params(labelsize=_TICK_PT)
@@ -211,8 +213,8 @@ def _draw_angles(axes: Axes, tracks: Tracks, energy: int) -> None:
     if lost.size:
         axes.plot(lost, np.zeros(lost.size), "x", color="#d55e00", ms=5, label="left out")
     axes.set(xlabel="angle (°)", ylabel="displacement (px)")
-    axes.set_title(f"{tracks.energies_ev[energy]:.2f} eV", fontsize=9)
-    axes.legend(frameon=False, fontsize=8, ncols=3, loc="upper right", handlelength=1)
+    above: dict[str, Any] = {"loc": "lower right", "bbox_to_anchor": (1, 1), "borderaxespad": 0.0}
+    axes.legend(frameon=False, fontsize=8, ncols=3, handlelength=1, **above)
     axes.margins(x=0.02, y=0.15)
 
 
@@ -223,7 +225,7 @@ def _draw_energies(axes: Axes, tracks: Tracks) -> None:
         low, middle, high = np.array([np.percentile(row, (5, 50, 95)) if row.size else [np.nan] * 3 for row in rows]).T
         axes.plot(tracks.energies_ev, middle, "o-", color=colour, ms=3, lw=1, label=name)
         axes.fill_between(tracks.energies_ev, low, high, color=colour, alpha=0.25, lw=0)
-    axes.set_ylabel("median, 90 % (px)")
+    axes.set_ylabel("median (px)")
 
 
 def _draw_errors(axes: Axes, tracks: Tracks) -> None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import napari
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
@@ -25,6 +22,7 @@ from xanesmap.viewers.napari_plugin.aligned_frames import (
 )
 from xanesmap.viewers.napari_plugin.alignment_tracks import Tracks, TracksDrawing, fit_panels, tracks_of, tracks_text
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.figure_canvas import figure_canvas
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.flat_picture import FlatPicture
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
@@ -56,8 +54,7 @@ class AlignmentWidget(DockedWidget):
         self.swap, self.flicker, self.difference = (QPushButton(t) for t in ("Swap", "Flicker", "Difference"))
         self.rate = QDoubleSpinBox()
         self.text, self.status = QLabel(), QLabel()
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.4, 6.2)))
+        self.canvas = figure_canvas((4.4, 6.2), least_px=(380, 460))
         self.drawing: TracksDrawing | None = None
         self.marks = MovingLines(self.canvas)
         self.task = LatestTask(self)
@@ -78,7 +75,6 @@ class AlignmentWidget(DockedWidget):
             button.setCheckable(True)
         for label in (self.text, self.status):
             label.setWordWrap(True)
-        self.canvas.setMinimumSize(380, 420)
         opening, buttons, form = QHBoxLayout(), QHBoxLayout(), QFormLayout()
         opening.addWidget(self.scan, 1)
         opening.addWidget(self.open)

@@ -120,7 +120,8 @@ def contact_figure(sheet: ContactSheet, *, theme: FigureTheme = LIGHT) -> Figure
     n, rows, columns = sheet.images.shape
     layout = _Layout.of(n, rows / columns)
     figure = Figure(figsize=(_WIDTH_INCH, layout.height))
-    low, high = shown_limits(sheet.images)
+    lows, highs = zip(*map(shown_limits, sheet.images), strict=True)
+    low, high = min(lows), max(highs)
     tiles = [figure.add_axes(layout.tile(number)) for number in range(n)]
     for axes, image in zip(tiles, sheet.images, strict=True):
         drawn = axes.imshow(image, cmap="gray", vmin=low, vmax=high, aspect="auto", interpolation="nearest")

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import napari
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.figure import Figure
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QGroupBox, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from xanesmap.phasemap.result import PhaseMap
@@ -24,6 +21,7 @@ from xanesmap.viewers.napari_plugin.core_shell_layers import (
 )
 from xanesmap.viewers.napari_plugin.core_shell_view import Choices, CoreShellView, Drawing
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.figure_canvas import figure_canvas
 from xanesmap.viewers.napari_plugin.figure_theme import paint, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.own_layers import shown_result
@@ -66,8 +64,7 @@ class CoreShellWidget(DockedWidget):
         column = QVBoxLayout(inner)
         column.addWidget(self.form)
         column.addWidget(self._cameras())
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.bar = canvas_of(Figure(figsize=(3.4, 0.75), layout="constrained"))
+        self.bar = figure_canvas((3.4, 0.75), layout="constrained")
         self.bar.setFixedHeight(75)
         self.bar.setVisible(False)
         self.text = label("")

@@ -29,7 +29,10 @@ class FigureTheme:
 LIGHT = FigureTheme(background="#ffffff", text="#000000", muted="#8c8c8c")
 """Of figures outside napari."""
 
-_PALER = 0.3
+_PALER, _DARKER = 0.3, 0.78
+_BRIGHT = 0.55
+"""Luma from which a colour is hard to see on a light background."""
+_LUMA = np.array([0.2126, 0.7152, 0.0722])  # ITU-R BT.709
 _RIGHT_PT, _BOTTOM_PT, _TOP_PT = 6.0, 32.0, 6.0
 
 
@@ -38,8 +41,13 @@ def _lightness(colour: str) -> int:
 
 
 def legible(rgb: ArrayLike, theme: FigureTheme) -> tuple[float, float, float]:
-    """Red, green, blue (0 to 1) of a curve, on a dark background made paler."""
-    red, green, blue = np.asarray(rgb, dtype=np.float64) * (1 - _PALER * theme.is_dark) + _PALER * theme.is_dark
+    """Red, green, blue (0 to 1) of a curve, on a dark background made paler, on a light one darker where bright."""
+    colour = np.asarray(rgb, dtype=np.float64)
+    if theme.is_dark:
+        colour = colour * (1 - _PALER) + _PALER
+    elif colour @ _LUMA > _BRIGHT:
+        colour = colour * _DARKER
+    red, green, blue = colour
     return float(red), float(green), float(blue)
 
 

@@ -24,10 +24,12 @@ def soften_light(viewer: napari.Viewer, layer: Surface, *, ambient: float = AMBI
         Share of the light that comes from everywhere, 0 to 1.
     """
     shown = canvas_of(viewer)
-    node = shown.layer_to_visual[layer].node if shown is not None and layer in shown.layer_to_visual else None
-    light = getattr(node, "shading_filter", None)
-    if light is None:
+    node: Any = shown.layer_to_visual[layer].node if shown is not None and layer in shown.layer_to_visual else None
+    if not hasattr(node, "shading_filter"):
         return
+    if node.shading_filter is None:  # in 2-D there is none, and in 3-D later it would be napari's
+        node.shading, node.shading = "smooth", None
+    light = node.shading_filter
     light.ambient_light = (1.0, 1.0, 1.0, ambient)
     light.diffuse_light = (1.0, 1.0, 1.0, 1.0 - ambient)
     light.specular_light = (1.0, 1.0, 1.0, 0.0)

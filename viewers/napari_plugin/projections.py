@@ -104,7 +104,7 @@ class Projections:
         return np.asarray(total / self.n_energies, np.float32)
 
     def limits(self, shown: Shown) -> tuple[float, float]:
-        """Values at the ends of one scale of grey for all frames, from three of them at the lowest and highest energy.
+        """Values at the ends of one scale of grey for all frames, from three at the first, middle and last energy.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class Projections:
         """
         if shown not in self._limits:
             frames = []
-            for energy in {0, self.n_energies - 1}:
+            for energy in {0, self.n_energies // 2, self.n_energies - 1}:
                 last = self.n_angles(energy) - 1
                 frames += [self.frame(energy, angle, shown=shown) for angle in {0, last // 2, last}]
             self._limits[shown] = shown_limits(np.stack(frames))

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import napari
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from xanesmap.errors import DataError
@@ -16,6 +13,7 @@ from xanesmap.phasemap.phase_table import phase_shares
 from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.series import Series, open_series
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.figure_canvas import figure_canvas
 from xanesmap.viewers.napari_plugin.figure_theme import theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.path_line import PathLine
@@ -47,8 +45,7 @@ class SeriesWidget(DockedWidget):
         self.over = QComboBox()
         self.alone = QPushButton("Open this state by itself")
         self.status = QLabel()
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.2, 4.6), layout="constrained"))
+        self.canvas = figure_canvas((4.2, 4.6), layout="constrained")
         self.task = LatestTask(self)
         self._lay_out()
         self._connect()

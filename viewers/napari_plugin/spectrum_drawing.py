@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ LEFT_PT = 70.0
 
 _LABEL_PT, _TICK_PT = 9, 8
 _LEGEND_LETTERS = 38
+_MOST_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,4 +144,7 @@ def fraction_text(value: float, sigma: float) -> str:
     """A fraction with its standard deviation; a dash outside the sample."""
     if not np.isfinite(value):
         return "–"
-    return f"{value:.3f} ± {sigma:.3f}" if np.isfinite(sigma) else f"{value:.3f}"
+    if not np.isfinite(sigma):
+        return f"{value:.3f}"
+    digits = 3 if sigma <= 0 else min(max(3, math.ceil(-math.log10(sigma))), _MOST_DIGITS)
+    return f"{value:.{digits}f} ± {sigma:.{digits}f}"

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import napari
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
-from matplotlib.figure import Figure
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from xanesmap.viewers.napari_plugin.energy_slider import energy_step, show_energy
+from xanesmap.viewers.napari_plugin.figure_canvas import figure_canvas
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
 from xanesmap.viewers.napari_plugin.moving_lines import MovingLines
 from xanesmap.viewers.napari_plugin.spectrum_drawing import LEFT_PT, DrawnSpectrum, draw_spectra, nearest_energy
@@ -33,9 +32,7 @@ class SpectrumPlot(QWidget):
         super().__init__()
         self.viewer = viewer
         self._shown: Sequence[DrawnSpectrum] = ()
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.2, 4.0)))
-        self.canvas.setMinimumSize(320, 240)
+        self.canvas = figure_canvas((4.2, 4.0), least_px=(320, 240))
         self._moving = MovingLines(self.canvas)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from xanesmap.viewers.napari_plugin.layer_plan import subscripted
 from xanesmap.viewers.napari_plugin.spectrum_drawing import fraction_text
 from xanesmap.viewers.napari_plugin.spectrum_list import Listed, Listing
 
@@ -46,7 +47,7 @@ class SpectrumTable(QTableWidget):
         self.blockSignals(True)
         phases = listing[0].spectrum.phases if listing else ()
         self.setColumnCount(1 + len(phases))
-        self.setHorizontalHeaderLabels(["spectrum", *(f"{phase} ± σ" for phase in phases)])
+        self.setHorizontalHeaderLabels(["spectrum", *(f"{subscripted(phase)} ± σ" for phase in phases)])
         self.setRowCount(len(listing))
         for row, one in enumerate(listing):
             self._fill(row, one)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import napari
 import numpy as np
-from matplotlib.backends.backend_qtagg import FigureCanvasQTAgg
 from matplotlib.colors import to_hex
-from matplotlib.figure import Figure
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QApplication,
@@ -29,8 +26,10 @@ from xanesmap.phasemap.progress import Progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.viewers.colours import phase_colours
 from xanesmap.viewers.napari_plugin.docked_widget import DockedWidget
+from xanesmap.viewers.napari_plugin.figure_canvas import figure_canvas
 from xanesmap.viewers.napari_plugin.figure_theme import fit_margins, theme_of
 from xanesmap.viewers.napari_plugin.latest_task import LatestTask
+from xanesmap.viewers.napari_plugin.layer_plan import subscripted
 from xanesmap.viewers.napari_plugin.missing_result import missing_result_text
 from xanesmap.viewers.napari_plugin.result_reload import reload_result
 from xanesmap.viewers.napari_plugin.session import RESULT, shown_result
@@ -85,10 +84,8 @@ class ThresholdWidget(DockedWidget):
 
     def _arrange(self) -> None:
         self.form = ThresholdForm()
-        canvas_of: Callable[[Figure], Any] = FigureCanvasQTAgg  # Matplotlib's canvas of Qt has no types
-        self.canvas = canvas_of(Figure(figsize=(4.2, 2.6)))
+        self.canvas = figure_canvas((4.2, 2.6), least_px=(320, 180))
         self.canvas.mpl_connect("resize_event", lambda event: fit_margins(event.canvas.figure, left_pt=LEFT_PT))
-        self.canvas.setMinimumSize(320, 180)
         self.table = QTableWidget(0, 3)
         self.table.verticalHeader().hide()
         self.table.setMinimumHeight(130)
@@ -215,7 +212,7 @@ class ThresholdWidget(DockedWidget):
         )
         self.table.setRowCount(len(tried.volumes))
         for row, (volume, colour) in enumerate(zip(tried.volumes, phase_colours(self.result.phases), strict=True)):
-            self.table.setItem(row, 0, QTableWidgetItem(swatch(to_hex(colour)), volume.name))
+            self.table.setItem(row, 0, QTableWidgetItem(swatch(to_hex(colour)), subscripted(volume.name)))
             for column, text in enumerate((volume_text(volume), share_text(volume)), start=1):
                 self.table.setItem(row, column, QTableWidgetItem(text))
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)

@@ -108,7 +108,7 @@ def test_tracks_are_drawn_with_the_frame_marked_and_lengths_in_um(tracks):
     assert drawing.show(3, 0)
     assert not drawing.show(3, 8), "only the marks have moved"
     figure.draw_without_rendering()
-    assert over_angle.get_title() == "7124.50 eV"
+    assert over_angle.get_title(loc="left") == "7124.50 eV"
     marks = [line for line in over_angle.lines if len(line.get_xdata()) == 2]
     assert any(line.get_xdata()[0] == tracks.angles_deg[3, 8] for line in marks)
     (second,) = over_angle.child_axes

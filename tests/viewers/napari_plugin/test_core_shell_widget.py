@@ -6,6 +6,7 @@ from qtpy.QtTest import QTest
 from xanesmap.viewers.napari_plugin.core_shell_layers import own_layers
 from xanesmap.viewers.napari_plugin.core_shell_widget import NO_PARTICLES, NO_RESULT, CoreShellWidget
 from xanesmap.viewers.napari_plugin.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.lit_surfaces import AMBIENT, canvas_of
 from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT
 from xanesmap.viewers.napari_plugin.picking import picked_voxel
 
@@ -65,6 +66,8 @@ def test_a_particle_is_cut_open_at_first_and_cut_anew_by_slider_and_click(opened
     viewer, form = opened.viewer, opened.form
     assert names(viewer) == ["shell"]
     assert viewer.dims.ndisplay == 3
+    light = canvas_of(viewer).layer_to_visual[viewer.layers["shell"]].node.shading_filter.ambient_light
+    assert float(light.alpha) == pytest.approx(AMBIENT), "as soft as ever, though the viewer was in 2-D before"
     assert form.particle.currentText().startswith("1: core and shell")
     red, green, blue = np.moveaxis(canvas(viewer), -1, 0)
     assert ((green > red + 20) & (green > blue)).mean() > 0.005

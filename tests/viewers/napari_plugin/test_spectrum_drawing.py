@@ -6,7 +6,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from xanesmap.viewers.label_spectra import SpectrumFit
-from xanesmap.viewers.napari_plugin.figure_theme import FigureTheme
+from xanesmap.viewers.napari_plugin.figure_theme import LIGHT, FigureTheme, legible
 from xanesmap.viewers.napari_plugin.spectrum_drawing import (
     CURVES,
     LEFT_PT,
@@ -115,6 +115,7 @@ def test_a_figure_takes_all_its_colours_from_the_theme():
 def test_the_nearest_energy_is_found_and_fractions_are_told_with_their_error():
     assert [nearest_energy(ENERGIES, value) for value in (0, 7114.9, 7115.1, 9999)] == [0, 1, 2, 3]
     assert fraction_text(0.70449, 0.0206) == "0.704 ± 0.021"
+    assert fraction_text(0.98213, 0.00031) == "0.9821 ± 0.0003"
     assert fraction_text(np.nan, np.nan) == "–"
     assert fraction_text(0.5, np.nan) == "0.500"
 
@@ -170,3 +171,11 @@ def test_spectra_of_a_result_with_other_phases_start_a_new_list():
     listing = with_probed((), probed("a"))
     other = dataclasses.replace(probed("b"), phases=("NiO", "Ni"))
     assert [one.spectrum.name for one in with_probed(listing, other, compare=True)] == ["b"]
+
+
+def test_colours_of_phases_stand_out_from_dark_and_from_light():
+    gold, green = (0.97, 0.75, 0.09), (0.0, 0.48, 0.3)
+    dark = FigureTheme(background="#262930", text="#f0f1f2", muted="#6a7380")
+    assert np.all(np.array(legible(gold, LIGHT)) < gold)
+    assert legible(green, LIGHT) == green
+    assert np.all(np.array(legible(green, dark)) > green)
