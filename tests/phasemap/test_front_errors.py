@@ -59,7 +59,11 @@ def by_chance(n_ratios):
 
 @pytest.mark.parametrize(
     ("noise", "correlation"),
-    [(0.085, (0.0, 0.0, 0.0)), (0.04, (0.3, -0.2, -0.2)), (0.085, (0.4, 0.4, 0.4))],
+    [
+        pytest.param(0.085, (0.0, 0.0, 0.0), marks=pytest.mark.slow),
+        (0.04, (0.3, -0.2, -0.2)),
+        (0.085, (0.4, 0.4, 0.4)),
+    ],
 )
 def test_errors_agree_with_the_scatter_over_independent_noise(solids, noise, correlation):
     ratio = quoted_over_scatter(Scene(solids, noise=noise, correlation=correlation))
