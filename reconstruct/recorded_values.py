@@ -1,7 +1,8 @@
 """Energies, angles, lengths and times of HDF5 files, with the units their attributes state."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 import h5py
 import numpy as np
@@ -23,6 +24,8 @@ ENERGY_SPREAD_EV = 1.0
 """Readings of one monochromator position differ by less; a scan in energy by more."""
 
 NO_ENERGY = "No photon energy is recorded."
+
+Value = TypeVar("Value", int, float)
 
 
 def read_energies(file: h5py.File, name: str, *, path: Path, notes: list[str]) -> NDArray[np.float64]:
@@ -214,12 +217,7 @@ def read_binning(file: h5py.File, names: Sequence[str], *, path: Path) -> int | 
     -------
     1 to 64, or None where no dataset holds such a number.
     """
-    for name in names:
-        if isinstance(look_up(file, name, path=path), h5py.Dataset):
-            binning = binning_from(read_scalar(file, name, path=path))
-            if binning is not None:
-                return binning
-    return None
+    return _first_told(file, names, binning_from, path=path)
 
 
 def read_time(file: h5py.File, names: Sequence[str], *, path: Path) -> float | None:
@@ -234,9 +232,16 @@ def read_time(file: h5py.File, names: Sequence[str], *, path: Path) -> float | N
     path
         Where the file is, for messages.
     """
+    return _first_told(file, names, time_s_from, path=path)
+
+
+def _first_told(
+    file: h5py.File, names: Sequence[str], value_of: Callable[[Any], Value | None], *, path: Path
+) -> Value | None:
+    """Value of the first of several datasets that holds one."""
     for name in names:
         if isinstance(look_up(file, name, path=path), h5py.Dataset):
-            time = time_s_from(read_scalar(file, name, path=path))
-            if time is not None:
-                return time
+            value = value_of(read_scalar(file, name, path=path))
+            if value is not None:
+                return value
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +40,11 @@ def sample_scan(folder: Path, *, progress: Progress = no_progress) -> Path:
     DataError
         The folder cannot be written.
     """
-    place = folder / "scan"
-    if place.is_dir():
-        return place
-    with writing(place, 0):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as unfinished:
-            made = Path(unfinished) / "scan"
-            simulate_scan(made, seed=SEED, progress=lambda done, total: progress("Simulate scan", done, total), **SIZE)
-            made.rename(place)
-    return place
+
+    def simulate(place: Path) -> None:
+        simulate_scan(place, seed=SEED, progress=lambda done, total: progress("Simulate scan", done, total), **SIZE)
+
+    return _made_once(folder / "scan", simulate)
 
 
 def sample_result(folder: Path, *, progress: Progress = no_progress) -> Path:
@@ -66,11 +62,22 @@ def sample_result(folder: Path, *, progress: Progress = no_progress) -> Path:
     DataError
         The folder cannot be written.
     """
-    place = folder / "result.zarr"
-    if place.is_dir():
-        return place
-    scan = sample_scan(folder, progress=progress)
-    with writing(place, 0), tempfile.TemporaryDirectory(dir=folder) as unfinished:
-        made = map_phases(scan, out=Path(unfinished) / "result.zarr", progress=progress)
-        segment_phases(made, progress=progress).path.rename(place)
+
+    def map_and_segment(place: Path) -> None:
+        segment_phases(
+            map_phases(sample_scan(folder, progress=progress), out=place, progress=progress), progress=progress
+        )
+
+    return _made_once(folder / "result.zarr", map_and_segment)
+
+
+def _made_once(place: Path, make: Callable[[Path], None]) -> Path:
+    """The folder itself, whole: made under another name first where it is missing."""
+    if not place.is_dir():
+        with writing(place, 0):
+            place.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=place.parent) as unfinished:
+                made = Path(unfinished) / place.name
+                make(made)
+                made.rename(place)
     return place
