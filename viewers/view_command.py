@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 from pathlib import Path
 from typing import Annotated
 
@@ -25,7 +24,6 @@ def view(
     series = open_series(results) if is_series(results) else None
     result = open_result(results[0]) if series is None else None
     require_napari()
-    read_in_the_background()
     import napari
 
     from xanesmap.viewers.napari_plugin.series_window import open_series_window
@@ -36,14 +34,6 @@ def view(
     if result is not None:
         open_window(result)
     napari.run()
-
-
-def read_in_the_background() -> None:
-    """Let napari read slices in a thread for as long as this process lives, unless the user has said how.
-
-    napari does not save settings that come from the environment. To be called before napari is imported.
-    """
-    os.environ.setdefault("NAPARI_ASYNC", "1")
 
 
 def require_napari() -> None:
