@@ -16,6 +16,7 @@ from xanesmap.phasemap.accuracy import compare_with_truth
 from xanesmap.phasemap.alignment_choice import is_still
 from xanesmap.phasemap.alignment_store import displacement_in, read_alignment
 from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
 from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.reconstruct.displacement import without_gauge
 from xanesmap.reconstruct.readers import open_scan
@@ -213,22 +214,32 @@ def test_noise_is_at_most_a_quarter_more_than_without_any_disturbance(aligned, o
         assert rough[kind] < 1.25 * without[kind]
 
 
-@pytest.mark.slow
-def test_aligning_a_scan_at_rest_costs_next_to_nothing(tmp_path):
-    still, scan = map_scan(tmp_path, seed=7)
+def map_at_rest(folder, **settings):
+    """A still scan mapped as recorded and aligned, and its truth; the alignment has to find it still."""
+    still, scan = map_scan(folder, **settings)
     # an energy offset fitted once more would add what its own error is worth
-    result = map_phases(
-        scan.folder,
-        out=tmp_path / "aligned.zarr",
-        keep_mu=False,
-        align={"method": "projection-matching"},
-        reconstruct={"engine": "fourier"},
-        spectra={"energy_offset_ev": still.attributes["energy_offset_ev"]},
-    )
+    same = {"energy_offset_ev": still.attributes["energy_offset_ev"]}
+    how = {"align": {"method": "projection-matching"}, "reconstruct": {"engine": "fourier"}, "spectra": same}
+    result = map_phases(scan.folder, out=folder / "aligned.zarr", keep_mu=False, **how)
     assert is_still(read_alignment(result.path, open_scan(scan.folder)).alignment)
-    for before, after in zip(*(compare_with_truth(one, scan.truth) for one in (still, result)), strict=True):
-        if after.kind in HOMOGENEOUS:
-            assert after.bias == pytest.approx(before.bias, abs=0.002), after
-    noise, without = scatter(result, scan.truth), scatter(still, scan.truth)
+    return still, result, scan.truth
+
+
+def assert_no_more_noise(still, result, truth):
+    noise, without = scatter(result, truth), scatter(still, truth)
     for kind in without:
         assert noise[kind] < 1.05 * without[kind]
+
+
+def test_aligning_a_small_scan_at_rest_adds_no_noise(tmp_path):
+    sizes = {"n_rows": 49, "n_columns": 81, "n_angles": 61}
+    assert_no_more_noise(*map_at_rest(tmp_path, seed=4, energies_ev=CHOSEN_ENERGIES_EV[::3], **sizes))
+
+
+@pytest.mark.slow
+def test_aligning_a_scan_at_rest_costs_next_to_nothing(tmp_path):
+    still, result, truth = map_at_rest(tmp_path, seed=7)
+    assert_no_more_noise(still, result, truth)
+    for before, after in zip(compare_with_truth(still, truth), compare_with_truth(result, truth), strict=True):
+        if after.kind in HOMOGENEOUS:
+            assert after.bias == pytest.approx(before.bias, abs=0.002), after
