@@ -75,7 +75,8 @@ def forget_cut(viewer: napari.Viewer) -> None:
 def hide_others(viewer: napari.Viewer) -> None:
     """Hide all other layers of results."""
     for layer in viewer.layers:
-        if RESULT in layer.metadata and not str(layer.metadata.get(KIND, "")).startswith(PREFIX):
+        of_view = str(layer.metadata.get(KIND, "")).startswith(PREFIX)
+        if layer.visible and RESULT in layer.metadata and not of_view:  # napari draws anew for hidden ones too
             layer.visible = False
 
 
