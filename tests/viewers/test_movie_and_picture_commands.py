@@ -1,4 +1,5 @@
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -13,6 +14,19 @@ from PIL import Image
 from xanesmap.viewers.colours import phase_colours
 
 CALL = "from xanesmap.viewers.command_line import main; main()"
+CALLS = """
+import json, sys
+from xanesmap.viewers.command_line import main
+
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["xanesmap", *words]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+"""
+SCREEN = ("xvfb-run", "--auto-servernum", "--server-args=-screen 0 1280x960x24")
 
 in_3d = pytest.mark.skipif(
     importlib.util.find_spec("napari") is None or (not os.environ.get("DISPLAY") and shutil.which("Xvfb") is None),
@@ -37,6 +51,25 @@ def finished(process):
     out, err = process.communicate(timeout=200)
     assert process.returncode == 0, err
     return out
+
+
+@pytest.fixture(scope="module")
+def movies(segmented_result, tmp_path_factory):
+    """Folder with a turning movie and a series in 3-D, drawn by one process that has a screen, and what it said."""
+    folder = tmp_path_factory.mktemp("movies")
+    later = shutil.copytree(segmented_result.path, folder / "later.zarr")
+    turn = ("--kind", "rotate", "--seconds", 2, "--fps", 6, "--axis", "c", "--whole-core")
+    series = ("--kind", "series", "--view", "iso", "--caption", "0 %", "--caption", "100 %", "--seconds", 1, "--fps", 4)
+    calls = (
+        ("movie", segmented_result.path, "--out", folder / "turn.mp4", "--size", "240x200", *turn),
+        ("movie", segmented_result.path, later, "--out", folder / "series.gif", "--size", "240x200", *series),
+    )
+    words = json.dumps([list(map(str, call)) for call in calls])
+    command = [*(() if os.environ.get("DISPLAY") else SCREEN), sys.executable, "-W", "ignore", "-c", CALLS, words]
+    environment = os.environ | {"NAPARI_CONFIG": ""}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False, env=environment)
+    assert done.returncode == 0, done.stderr
+    return folder, done.stdout
 
 
 def like(picture, colour):
@@ -69,12 +102,10 @@ def test_a_picture_is_drawn_without_a_screen(segmented_result, tmp_path):
 
 
 @in_3d
-def test_a_turning_movie_is_whole_loops_and_never_leaves_the_frame(segmented_result, tmp_path, read_mp4):
-    out = tmp_path / "turn.mp4"
-    words = ("--kind", "rotate", "--seconds", 2, "--fps", 6, "--size", "240x200", "--axis", "c", "--whole-core")
-    told = finished(started("movie", segmented_result.path, "--out", out, *words))
+def test_a_turning_movie_is_whole_loops_and_never_leaves_the_frame(segmented_result, movies, read_mp4):
+    folder, told = movies
     assert "12 frames of 240 x 200 pixels, 2 s" in told
-    movie = read_mp4(out)
+    movie = read_mp4(folder / "turn.mp4")
     assert movie.frames.shape == (12, 200, 240, 3)
     assert movie.seconds == pytest.approx(2, abs=0.1)
     frames = movie.frames.astype(int)
@@ -87,17 +118,8 @@ def test_a_turning_movie_is_whole_loops_and_never_leaves_the_frame(segmented_res
 
 
 @in_3d
-def test_a_series_in_3d_is_seen_by_one_camera(segmented_result, tmp_path):
-    copy = tmp_path / "later.zarr"
-    shutil.copytree(segmented_result.path, copy)
-    out = tmp_path / "series.gif"
-    words = ("--kind", "series", "--view", "iso", "--caption", "0 %", "--caption", "100 %")
-    finished(
-        started(
-            "movie", segmented_result.path, copy, "--out", out, *words, "--seconds", 1, "--fps", 4, "--size", "240x200"
-        )
-    )
-    with Image.open(out) as series:
+def test_a_series_in_3d_is_seen_by_one_camera(movies):
+    with Image.open(movies[0] / "series.gif") as series:
         assert series.n_frames == 2
         frames = []
         for number in range(2):
