@@ -90,6 +90,11 @@ def test_the_text_of_the_energy_is_whole_as_soon_as_it_is_shown(session, settle)
     mu.opacity, mu.name_overlay.visible, mu.colorbar.visible = 1.0, True, True
 
 
+def test_labels_on_disk_cannot_be_painted_on(session):
+    assert layer_of_kind(session, "phase").editable
+    assert not layer_of_kind(session, "assessment").editable
+
+
 def test_slices_that_napari_reads_in_the_background_arrive(session, small_result, settle):
     session.dims.ndisplay = 2
     mu, settings = mu_layer(session), napari.settings.get_settings().experimental

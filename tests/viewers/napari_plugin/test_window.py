@@ -17,6 +17,7 @@ def test_the_window_of_a_result_has_the_probe_of_the_menu_which_a_click_fills(op
     viewer = open_window(small_result)
     settle(0.3)
     assert viewer.title == f"xanesmap: {small_result.path.name}"
+    assert viewer.canvas.size[1] > 600  # pixels that the widgets leave to it
     _, widget = viewer.window.add_plugin_dock_widget(*SPECTRUM_PROBE)
     assert len(viewer.window.dock_widgets) == 1
     labels = np.asarray(layer_of_kind(viewer, PHASE).data)
