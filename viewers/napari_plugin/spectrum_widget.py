@@ -8,6 +8,7 @@ from typing import Any
 import napari
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFileDialog, QLabel, QProgressBar, QPushButton, QSpinBox, QVBoxLayout
 
 from xanesmap.errors import DataError
@@ -55,6 +56,8 @@ class SpectrumWidget(DockedWidget):
         self._compare = False
         self.plot, self.table, self.work = SpectrumPlot(self.viewer), SpectrumTable(), LatestTask(self)
         self.layers = ProbeLayers(self.viewer, self._probe_outline)
+        self._marking = QTimer(self)  # after the plot: what was asked for comes first
+        self._marking.setSingleShot(True)
         self._arrange()
         self._connect()
         self.say(missing_result_text(self.viewer) if self._picked_from() is None else HINT)
@@ -104,12 +107,14 @@ class SpectrumWidget(DockedWidget):
         self.slices.valueChanged.connect(self._probe_again)
         self.table.chosen.connect(self._draw)
         self.table.changed.connect(self._change)
+        self._marking.timeout.connect(self._mark)
         self.work.answered.connect(self._add)
         self.work.failed.connect(self.say)
         self.work.progressed.connect(self._tell_progress)
         self.work.busy.connect(lambda busy: None if busy else self.bar.setVisible(False))
         self.at_the_end(self.layers.remove)
         self.at_the_end(self.work.end)
+        self.at_the_end(self._marking.stop)
         self.listen_to_mouse(self._on_mouse)
         self.listen(self.viewer.dims.events.current_step, self.plot.mark_energy)
         self.listen(self.viewer.dims.events.ndisplay, self._mark)
@@ -204,9 +209,10 @@ class SpectrumWidget(DockedWidget):
         self.listing = listing
         self.table.show_listing(listing, chosen=chosen)
         self._draw()
-        self._mark()
+        self._marking.start()
 
     def _mark(self, event: Any = None) -> None:
+        """Show in the slice where the spectra are from."""
         del event
         self.layers.mark(self.listing)
 
