@@ -45,7 +45,7 @@ QUICK = (*ALONE, "--no-keep-mu")
 @pytest.fixture(scope="session")
 def template_result(small_scan, tmp_path_factory):
     out = tmp_path_factory.mktemp("earlier") / "earlier.zarr"
-    return pipeline.map_phases(small_scan.folder, out=out, keep_mu=False).path
+    return pipeline.map_phases(small_scan.folder, out=out, keep_mu=False, align={"method": "none"}).path
 
 
 @pytest.fixture
@@ -586,7 +586,7 @@ def limited_files():
 def test_a_write_that_the_system_refuses_ends_in_one_line(command, small_scan, earlier):
     before = tree_hash(earlier)
     with limited_files():
-        outcome = command("run", small_scan.folder, "--out", earlier, "--overwrite")
+        outcome = command("run", small_scan.folder, *ALONE, "--out", earlier, "--overwrite")
     assert_refused(outcome, earlier, "disk is full", "free some space")
     assert_untouched(earlier, before)
 
@@ -724,7 +724,7 @@ def test_a_run_prints_its_notes_the_phases_and_where_the_result_is(command, smal
 
 
 def test_the_result_lies_beside_the_scan_when_no_place_is_given(command, scan_copy):
-    assert command("run", scan_copy, "--no-keep-mu").code == 0
+    assert command("run", scan_copy, *QUICK).code == 0
     assert open_result(scan_copy.with_name("scan_phases.zarr")).shape == (24, 40, 40)
 
 
