@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
+import hypothesis
 import numpy as np
 import pytest
 
@@ -64,6 +65,9 @@ def pytest_testnodedown(node):
     left_out = getattr(node, "workeroutput", {}).get("n_left_out", 0)
     reporter.stats["deselected"] = [SimpleNamespace() for _ in range(left_out)]
 
+
+hypothesis.settings.register_profile("any machine", deadline=None)  # a busy one takes its time, and first calls compile
+hypothesis.settings.load_profile("any machine")
 
 SMALL = {
     "n_rows": 24,
