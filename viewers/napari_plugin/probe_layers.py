@@ -21,8 +21,14 @@ _MODES = {"box": "add_rectangle", "lasso": "add_polygon_lasso", "polygon": "add_
 _MARK_PX = (0, 18)  # on the screen; a least size would draw the point that napari hides where it has none to show
 
 
+_OUTLINE_KEY = "xanesmap_probe_outline"
+
+
 class ProbeLayers:
-    """The two layers, made when they are needed and taken away at the end.
+    """The two layers, made when they are needed; at the end the marks are taken away and the outlines hidden.
+
+    napari 0.9 crashes on some machines where a layer of shapes is added after another was removed
+    (its issue 8471), so the one there is stays, empty, for the next time.
 
     Parameters
     ----------
@@ -51,13 +57,23 @@ class ProbeLayers:
         if self._before is self._outlines:
             self._before = phase
         if self._outlines is None or self._outlines not in self.viewer.layers:
-            self._outlines = self.viewer.add_shapes(
-                ndim=3, name=OUTLINES, face_color="#ffffff18", edge_color="#ff5050", edge_width=0.5, **_placed(phase)
-            )
+            self._outlines = self._outline_layer(phase)
             self._outlines.events.data.connect(self._take)
         self.viewer.layers.selection.active = self._outlines
         self._outlines.mode = _MODES[tool]
         return True
+
+    def _outline_layer(self, phase: Layer) -> Layer:
+        """The layer that an earlier probe left, where there is one, or a new one."""
+        place = _placed(phase)
+        left = next((layer for layer in self.viewer.layers if _OUTLINE_KEY in layer.metadata), None)
+        if left is None:
+            look = {"face_color": "#ffffff18", "edge_color": "#ff5050", "edge_width": 0.5}
+            return self.viewer.add_shapes(ndim=3, name=OUTLINES, metadata={_OUTLINE_KEY: True}, **look, **place)
+        for name, value in place.items():
+            setattr(left, name, value)
+        left.visible = True
+        return left
 
     def _take(self, event: Any) -> None:
         layer = self._outlines
@@ -111,10 +127,13 @@ class ProbeLayers:
             marks.selected_data = set()
 
     def remove(self) -> None:
-        """Take both layers away."""
-        for layer in (self._outlines, self._marks):
-            if layer is not None and layer in self.viewer.layers:
-                self.viewer.layers.remove(layer)
+        """Take the marks away, and hide what outlines are drawn on."""
+        if self._marks is not None and self._marks in self.viewer.layers:
+            self.viewer.layers.remove(self._marks)
+        if self._outlines is not None:
+            self._outlines.events.data.disconnect(self._take)
+            if self._outlines in self.viewer.layers:
+                self._outlines.data, self._outlines.mode, self._outlines.visible = [], "pan_zoom", False
         self._outlines = self._marks = None
 
 

@@ -12,7 +12,7 @@ RED, BLUE = (1.0, 0.0, 0.0, 1.0), (0.0, 0.0, 1.0, 1.0)
 
 @pytest.fixture(scope="module")
 def labels(module_viewer):
-    """Labels beside a layer of four dimensions; voxels are no cubes. Drawn for pictures only, not three times a click."""
+    """Labels beside a layer of four dimensions; voxels are no cubes. Drawn for pictures only, not at every click."""
     module_viewer.window.resize(600, 500)
     module_viewer.window._qt_viewer.canvas.native.setUpdatesEnabled(False)
     module_viewer.add_image(np.zeros((4, *SHAPE), np.float32), scale=(1, *SCALE), visible=False)

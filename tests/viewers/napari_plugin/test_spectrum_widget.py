@@ -259,7 +259,7 @@ def test_a_region_without_sample_is_told(session, small_result, probe, settle):
 
 
 @pytest.mark.parametrize("way", ["close", "remove"])
-def test_nothing_is_left_in_the_viewer_when_the_widget_is_closed(
+def test_nothing_but_an_empty_layer_of_outlines_is_left_when_the_widget_is_closed(
     viewer, small_result, shown_widget, callbacks, settle, way
 ):
     add_layers(viewer, small_result)
@@ -272,6 +272,15 @@ def test_nothing_is_left_in_the_viewer_when_the_widget_is_closed(
     if way == "close":
         widget.close()
     viewer.window.remove_dock_widget(widget)
+    outlines = viewer.layers[OUTLINES]
+    assert not outlines.data
+    assert not outlines.visible
+    again = shown_widget(viewer, SpectrumWidget, "spectrum")
+    again.draw_region("lasso")
+    assert [layer for layer in viewer.layers if layer not in layers] == [outlines]
+    assert outlines.visible
+    viewer.window.remove_dock_widget(again)
+    viewer.layers.remove(outlines)
     assert list(viewer.layers) == layers
     assert callbacks(viewer) == before
 
