@@ -181,7 +181,7 @@ def measure_cost(folder: str) -> dict[str, Any]:
     """Time and memory of one alignment, frames read as they are needed, less what libraries and compilation take."""
     import numpy as np
 
-    from xanesmap.reconstruct.alignment import align_projections
+    from xanesmap.reconstruct.alignment.projection_matching import align_projections
 
     with np.load(Path(folder) / "geometry.npz") as file:
         angles, spectra, magnification = (file[name] for name in ("angles", "spectra", "magnification"))

@@ -20,9 +20,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 
+from xanesmap.phasemap.mapping.volume_input import VolumeInput
 from xanesmap.phasemap.pipeline import map_phases
-from xanesmap.phasemap.volume_input import VolumeInput
-from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
+from xanesmap.reconstruct.volumes.opening import REGISTERED, REGISTERED_ENERGIES
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.combination import CombinationModel, fit_combination, make_model
 from xanesmap.spectra.reference import bundled_reference, sample_references

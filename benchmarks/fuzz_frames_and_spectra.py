@@ -16,9 +16,9 @@ import numpy as np
 import tifffile
 from file_mutations import try_damaged
 
-from xanesmap.reconstruct.tiff_frames import find_frames, find_frames_alike
-from xanesmap.reconstruct.tiff_scan import open_tiff_scan
-from xanesmap.reconstruct.xrm_scan import open_xrm_files
+from xanesmap.reconstruct.formats.tiff_frames import find_frames, find_frames_alike
+from xanesmap.reconstruct.formats.tiff_scan import open_tiff_scan
+from xanesmap.reconstruct.formats.xrm_scan import open_xrm_files
 from xanesmap.spectra.reference import load_reference
 
 TIFF_OPTIONS = {

@@ -23,22 +23,22 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import norm
 
-from xanesmap.phasemap.amendment import read_table
-from xanesmap.phasemap.contact_measures import measure_contacts
-from xanesmap.phasemap.contacts import contact_faces
-from xanesmap.phasemap.core_shell import body_of, evenness, find_front, shell_thickness, structure_of
-from xanesmap.phasemap.curvature import SMOOTHING_PX, integral_of_gaussian_curvature
-from xanesmap.phasemap.denoising import denoise_fraction
-from xanesmap.phasemap.isotropic_core import Measurement, isotropic_null
-from xanesmap.phasemap.masking import sample_mask
-from xanesmap.phasemap.morphology import segment_phases
-from xanesmap.phasemap.particles import find_particles
+from xanesmap.phasemap.mapping.masking import sample_mask
+from xanesmap.phasemap.morphology.contact_measures import measure_contacts
+from xanesmap.phasemap.morphology.contacts import contact_faces
+from xanesmap.phasemap.morphology.core_shell import body_of, evenness, find_front, shell_thickness, structure_of
+from xanesmap.phasemap.morphology.isotropic_core import Measurement, isotropic_null
+from xanesmap.phasemap.morphology.job import segment_phases
+from xanesmap.phasemap.morphology.two_phase import Maps, judge, mixed_share, sharp_mixed_share
 from xanesmap.phasemap.pipeline import map_phases
-from xanesmap.phasemap.shrinkage import surface_and_curvature, surface_of_shape
+from xanesmap.phasemap.segmentation.denoising import denoise_fraction
+from xanesmap.phasemap.segmentation.particles import find_particles
 from xanesmap.phasemap.simulation import simulate_scan
-from xanesmap.phasemap.store import ResultWriter
-from xanesmap.phasemap.surface import vertex_areas
-from xanesmap.phasemap.two_phase import Maps, judge, mixed_share, sharp_mixed_share
+from xanesmap.phasemap.storage.amendment import read_table
+from xanesmap.phasemap.storage.result_store import ResultWriter
+from xanesmap.phasemap.surfaces.curvature import SMOOTHING_PX, integral_of_gaussian_curvature
+from xanesmap.phasemap.surfaces.mesh import vertex_areas
+from xanesmap.phasemap.surfaces.shrinkage import surface_and_curvature, surface_of_shape
 
 _SPEC = importlib.util.spec_from_file_location("solids", Path(__file__).parents[1] / "tests" / "phasemap" / "solids.py")
 solids = importlib.util.module_from_spec(_SPEC)

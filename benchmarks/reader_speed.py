@@ -23,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
+from xanesmap.reconstruct.formats.scan_writer import WrittenFormat, scan_file_name, write_tomogram
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import Tomogram
-from xanesmap.reconstruct.scan_writer import WrittenFormat, scan_file_name, write_tomogram
 
 LEAST_SPEED = 0.7
 LEAST_BYTES = 8_000_000

@@ -12,8 +12,8 @@ from rough_scan import RoughScan
 from scipy.ndimage import gaussian_filter
 from skimage.registration import phase_cross_correlation
 
-from xanesmap.reconstruct.alignment import align_projections
-from xanesmap.reconstruct.registration_alternatives import align_by_registration, registration_available
+from xanesmap.reconstruct.alignment.projection_matching import align_projections
+from xanesmap.reconstruct.alignment.registration_alternatives import align_by_registration, registration_available
 
 Images = list[np.ndarray]
 Shift = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -8,15 +8,15 @@ import numpy as np
 
 from xanesmap.phasemap.simulation import SimulatedScan, simulate_scan
 from xanesmap.phasemap.truth import Truth
-from xanesmap.reconstruct.coarse_alignment import air_level
+from xanesmap.reconstruct.alignment.coarse import air_level
+from xanesmap.reconstruct.alignment.displacement import without_gauge
+from xanesmap.reconstruct.alignment.resampling import undo_displacement
 from xanesmap.reconstruct.correction import attenuate
-from xanesmap.reconstruct.displacement import without_gauge
-from xanesmap.reconstruct.disturbances import fixed_pattern
 from xanesmap.reconstruct.fourier import FourierEngine
 from xanesmap.reconstruct.noise import estimate_noise
-from xanesmap.reconstruct.optics import spline_coefficients
 from xanesmap.reconstruct.readers import open_scan
-from xanesmap.reconstruct.resampling import undo_displacement
+from xanesmap.reconstruct.simulator.disturbances import fixed_pattern
+from xanesmap.reconstruct.simulator.optics import spline_coefficients
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 from xanesmap.spectra.tied_background import tie_background

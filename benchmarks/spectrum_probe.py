@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from xanesmap.phasemap.labels import label_phases
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.store import ResultWriter
+from xanesmap.phasemap.segmentation.labels import label_phases
+from xanesmap.phasemap.storage.result_store import ResultWriter
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
-from xanesmap.viewers.napari_plugin.probed_region import box_region
-from xanesmap.viewers.napari_plugin.spectrum_probe import probe_region, probe_voxel
+from xanesmap.viewers.napari_plugin.spectrum.probe import probe_region, probe_voxel
+from xanesmap.viewers.napari_plugin.spectrum.probed_region import box_region
 
 PHASES = ("LiFePO4", "FePO4")
 SLAB_ROWS = 64

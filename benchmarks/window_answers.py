@@ -25,13 +25,13 @@ from spectrum_probe import make_result
 
 from xanesmap import map_phases, segment_phases, simulate_scan
 from xanesmap.phasemap.result import open_result
-from xanesmap.viewers.napari_plugin.alignment_widget import AlignmentWidget
-from xanesmap.viewers.napari_plugin.core_shell_widget import CoreShellWidget
-from xanesmap.viewers.napari_plugin.own_layers import mu_layer
-from xanesmap.viewers.napari_plugin.projection_widget import ProjectionWidget
+from xanesmap.viewers.napari_plugin.alignment.widget import AlignmentWidget
+from xanesmap.viewers.napari_plugin.core_shell.widget import CoreShellWidget
+from xanesmap.viewers.napari_plugin.layers.own_layers import mu_layer
+from xanesmap.viewers.napari_plugin.projections.widget import ProjectionWidget
 from xanesmap.viewers.napari_plugin.session import open_session
-from xanesmap.viewers.napari_plugin.spectrum_widget import SpectrumWidget
-from xanesmap.viewers.napari_plugin.threshold_widget import ThresholdWidget
+from xanesmap.viewers.napari_plugin.spectrum.widget import SpectrumWidget
+from xanesmap.viewers.napari_plugin.thresholds.widget import ThresholdWidget
 
 WINDOW = (1600, 1000)
 LONGEST_S = 60.0

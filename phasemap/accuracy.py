@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.alignment_store import displacement_in
+from xanesmap.phasemap.alignment.store import displacement_in
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.truth import Truth
 from xanesmap.phasemap.truth_registration import moved_truth, position_of_object

@@ -12,11 +12,11 @@ import psutil
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.layers import MIXED
+from xanesmap.phasemap.storage.layers import MIXED
 from xanesmap.reconstruct.acquisition import LARGEST_BINNING
 from xanesmap.reconstruct.engines import EngineName, FilterName
 from xanesmap.reconstruct.stripes import StripeMethod
-from xanesmap.reconstruct.volume_units import VolumeUnit
+from xanesmap.reconstruct.volumes.units import VolumeUnit
 from xanesmap.spectra.background import Background
 from xanesmap.spectra.combination import Constraint
 from xanesmap.spectra.edge_normalisation import Normalisation, PostEdge

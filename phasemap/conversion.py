@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.progress import Progress, no_progress
+from xanesmap.reconstruct.formats.scan_writer import WrittenFormat, check_format, scan_file_name, write_tomogram
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import Scan
-from xanesmap.reconstruct.scan_writer import WrittenFormat, check_format, scan_file_name, write_tomogram
 
 
 def convert_scan(

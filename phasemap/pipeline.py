@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from xanesmap.phasemap.alignment_reporting import report_alignment, write_report
-from xanesmap.phasemap.alignment_store import write_alignment_group
+from xanesmap.phasemap.alignment.reporting import report_alignment, write_report
+from xanesmap.phasemap.alignment.store import write_alignment_group
 from xanesmap.phasemap.config import RunConfig, make_config
-from xanesmap.phasemap.destination import check_destination
-from xanesmap.phasemap.finishing import finish_maps
-from xanesmap.phasemap.memory import ALIGNED_HALO_ROWS, SlabSize, slab_size
-from xanesmap.phasemap.noise_maps import NoiseMaps, RowGroups, create_noise_maps
-from xanesmap.phasemap.preparation import (
+from xanesmap.phasemap.mapping.finishing import finish_maps
+from xanesmap.phasemap.mapping.memory import ALIGNED_HALO_ROWS, SlabSize, slab_size
+from xanesmap.phasemap.mapping.preparation import (
     check_centre,
     combination_model,
     engine_of,
@@ -26,14 +24,16 @@ from xanesmap.phasemap.preparation import (
     warnings_after,
     warnings_before,
 )
+from xanesmap.phasemap.mapping.slab import NOISE_ROWS, SlabJob, SlabMaps, map_slab
+from xanesmap.phasemap.mapping.slab_threads import StepDone, run_slabs
+from xanesmap.phasemap.mapping.volume_input import takes_volumes
+from xanesmap.phasemap.mapping.volume_mapping import map_volumes
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
 from xanesmap.phasemap.scan_input import open_scan_input
-from xanesmap.phasemap.slab import NOISE_ROWS, SlabJob, SlabMaps, map_slab
-from xanesmap.phasemap.slab_threads import StepDone, run_slabs
-from xanesmap.phasemap.store import ResultWriter
-from xanesmap.phasemap.volume_input import takes_volumes
-from xanesmap.phasemap.volume_mapping import map_volumes
+from xanesmap.phasemap.storage.destination import check_destination
+from xanesmap.phasemap.storage.noise_maps import NoiseMaps, RowGroups, create_noise_maps
+from xanesmap.phasemap.storage.result_store import ResultWriter
 
 
 def map_phases(

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.beamline import Beamline
-from xanesmap.reconstruct.disturbances import Disturbances, measured_angles
+from xanesmap.reconstruct.simulator.beamline import Beamline
+from xanesmap.reconstruct.simulator.disturbances import Disturbances, measured_angles
 
 FloatArray = NDArray[np.floating[Any]]
 PresetName = Literal["small", "seed-like", "rough"]

@@ -10,10 +10,10 @@ import numpy as np
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import RunConfig, make_config, merge
+from xanesmap.phasemap.mapping.volume_input import is_result, takes_volumes
+from xanesmap.phasemap.mapping.volume_mapping import map_volumes
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.volume_input import is_result, takes_volumes
-from xanesmap.phasemap.volume_mapping import map_volumes
 from xanesmap.spectra.reference import Reference
 
 

@@ -13,10 +13,10 @@ import zarr
 from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.added_maps import AddedMaps
-from xanesmap.phasemap.destination import own_attributes, partial_path, previous_path
-from xanesmap.phasemap.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, PER_LENGTH, layer_named
-from xanesmap.phasemap.lazy_layers import layer_array, optional_array
+from xanesmap.phasemap.storage.added_maps import AddedMaps
+from xanesmap.phasemap.storage.destination import own_attributes, partial_path, previous_path
+from xanesmap.phasemap.storage.layers import FORMAT_VERSION, LAYERS, OPTIONAL_LAYERS, PER_LENGTH, layer_named
+from xanesmap.phasemap.storage.lazy_layers import layer_array, optional_array
 
 Block = tuple[slice, slice, slice]
 

@@ -14,7 +14,9 @@ from xanesmap.errors import DataError
 from xanesmap.phasemap.presets import PRESETS, PresetName, Simulation, simulation_settings
 from xanesmap.phasemap.truth import CREATOR, Truth, load_truth, truth_path, write_truth
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
-from xanesmap.reconstruct.beamline import (
+from xanesmap.reconstruct.formats.scan_writer import WrittenFormat, check_format, scan_file_name, write_tomogram
+from xanesmap.reconstruct.scan import Frames
+from xanesmap.reconstruct.simulator.beamline import (
     LineIntegrals,
     expose_tomogram,
     image_phases,
@@ -22,10 +24,8 @@ from xanesmap.reconstruct.beamline import (
     project_phases,
     set_up,
 )
-from xanesmap.reconstruct.disturbances import Disturbances, Drawn, draw_disturbances
-from xanesmap.reconstruct.phantom import PHASES, Phantom, make_phantom
-from xanesmap.reconstruct.scan import Frames
-from xanesmap.reconstruct.scan_writer import WrittenFormat, check_format, scan_file_name, write_tomogram
+from xanesmap.reconstruct.simulator.disturbances import Disturbances, Drawn, draw_disturbances
+from xanesmap.reconstruct.simulator.phantom import PHASES, Phantom, make_phantom
 from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
 
 __all__ = [

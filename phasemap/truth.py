@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.phantom import KINDS, Kind
+from xanesmap.reconstruct.simulator.phantom import KINDS, Kind
 
 FloatArray = NDArray[np.floating[Any]]
 

@@ -90,7 +90,7 @@ def attenuate(frames: Frames, *, noise: DetectorNoise, zinger_sigma: float | Non
     """Attenuation of every ray and its counting variance.
 
     Each detector row is treated by itself, so the outcome does not depend on how many rows are given at once.
-    The intensity of single frames is not corrected: see `xanesmap.reconstruct.coarse_alignment.air_level`.
+    The intensity of single frames is not corrected: see `xanesmap.reconstruct.alignment.coarse.air_level`.
 
     Parameters
     ----------

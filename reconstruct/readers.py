@@ -9,17 +9,17 @@ from pathlib import Path
 from numpy.typing import ArrayLike
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.als832 import is_als832, open_als832
-from xanesmap.reconstruct.dataexchange import is_dataexchange, open_dataexchange
-from xanesmap.reconstruct.file_order import natural_order
-from xanesmap.reconstruct.fxi import is_fxi, open_fxi
-from xanesmap.reconstruct.nxtomo import is_nxtomo, open_nxtomo
-from xanesmap.reconstruct.other_content import describe_content, is_known
+from xanesmap.reconstruct.formats.als832 import is_als832, open_als832
+from xanesmap.reconstruct.formats.dataexchange import is_dataexchange, open_dataexchange
+from xanesmap.reconstruct.formats.file_order import natural_order
+from xanesmap.reconstruct.formats.fxi import is_fxi, open_fxi
+from xanesmap.reconstruct.formats.nxtomo import is_nxtomo, open_nxtomo
+from xanesmap.reconstruct.formats.other_content import describe_content, is_known
+from xanesmap.reconstruct.formats.tiff_scan import is_tiff_scan, open_tiff_scan
+from xanesmap.reconstruct.formats.xrm import is_xrm
+from xanesmap.reconstruct.formats.xrm_scan import open_xrm_files
 from xanesmap.reconstruct.overrides import Overrides, apply_overrides, check_overrides
 from xanesmap.reconstruct.scan import Scan, Tomogram, scan_from_tomograms
-from xanesmap.reconstruct.tiff_scan import is_tiff_scan, open_tiff_scan
-from xanesmap.reconstruct.xrm import is_xrm
-from xanesmap.reconstruct.xrm_scan import open_xrm_files
 
 logger = logging.getLogger(__name__)
 

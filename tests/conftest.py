@@ -14,10 +14,10 @@ import pytest
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
-from xanesmap.reconstruct.beamline import expose_tomogram, image_phases, optical_depth, project_phases, set_up
-from xanesmap.reconstruct.disturbances import draw_disturbances
-from xanesmap.reconstruct.scan_writer import scan_file_name, write_tomogram
-from xanesmap.reconstruct.volumes import REGISTERED, REGISTERED_ENERGIES
+from xanesmap.reconstruct.formats.scan_writer import scan_file_name, write_tomogram
+from xanesmap.reconstruct.simulator.beamline import expose_tomogram, image_phases, optical_depth, project_phases, set_up
+from xanesmap.reconstruct.simulator.disturbances import draw_disturbances
+from xanesmap.reconstruct.volumes.opening import REGISTERED, REGISTERED_ENERGIES
 from xanesmap.spectra.background import background_columns
 from xanesmap.spectra.reference import bundled_reference, sample_references
 
@@ -25,21 +25,21 @@ from xanesmap.spectra.reference import bundled_reference, sample_references
 # different loops.
 LONGEST_FIRST = (
     "tests/test_acceptance.py",
-    "tests/reconstruct/test_alignment.py",
-    "tests/viewers/napari_plugin/test_map_phases_widget.py",
-    "tests/viewers/napari_plugin/test_spectrum_widget.py",
+    "tests/reconstruct/alignment/test_projection_matching.py",
+    "tests/viewers/napari_plugin/map_phases/test_widget.py",
+    "tests/viewers/napari_plugin/spectrum/test_widget.py",
     "tests/viewers/test_command_line.py",
-    "tests/viewers/napari_plugin/test_series_widget.py",
-    "tests/viewers/napari_plugin/test_projection_widget.py",
-    "tests/viewers/napari_plugin/test_threshold_widget.py",
-    "tests/viewers/napari_plugin/test_core_shell_widget.py",
+    "tests/viewers/napari_plugin/series/test_widget.py",
+    "tests/viewers/napari_plugin/projections/test_widget.py",
+    "tests/viewers/napari_plugin/thresholds/test_widget.py",
+    "tests/viewers/napari_plugin/core_shell/test_widget.py",
     "tests/viewers/napari_plugin/test_session.py",
-    "tests/viewers/napari_plugin/test_alignment_widget.py",
+    "tests/viewers/napari_plugin/alignment/test_widget.py",
     "tests/viewers/test_movie_and_picture_commands.py",
     "tests/viewers/napari_plugin/test_picking.py",
     "tests/viewers/napari_plugin/test_window.py",
     "tests/phasemap/test_pipeline.py",
-    "tests/phasemap/test_alignment_store.py",
+    "tests/phasemap/alignment/test_store.py",
     "tests/viewers/test_unlisted_phase.py",
     "tests/phasemap/test_coverage.py",
 )

@@ -13,12 +13,12 @@ import pytest
 from scipy.stats import norm
 
 from xanesmap.phasemap.accuracy import compare_with_truth
-from xanesmap.phasemap.alignment_choice import is_still
-from xanesmap.phasemap.alignment_store import displacement_in, read_alignment
+from xanesmap.phasemap.alignment.choice import is_still
+from xanesmap.phasemap.alignment.store import displacement_in, read_alignment
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV
 from xanesmap.phasemap.simulation import simulate_scan
-from xanesmap.reconstruct.displacement import without_gauge
+from xanesmap.reconstruct.alignment.displacement import without_gauge
 from xanesmap.reconstruct.readers import open_scan
 
 HAS_TOMOPY = importlib.util.find_spec("tomopy") is not None

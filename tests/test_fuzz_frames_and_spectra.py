@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from xanesmap.reconstruct.tiff_frames import find_frames, find_frames_alike
-from xanesmap.reconstruct.tiff_scan import open_tiff_scan
+from xanesmap.reconstruct.formats.tiff_frames import find_frames, find_frames_alike
+from xanesmap.reconstruct.formats.tiff_scan import open_tiff_scan
 from xanesmap.spectra.reference import load_reference
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"

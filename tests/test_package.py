@@ -75,7 +75,7 @@ def test_the_version_is_stated_once_more_only_where_it_is_the_same(settings):
 def test_the_bare_folder_names_are_no_packages_of_this_distribution():
     code = f"""
 import importlib.util, json, pathlib
-import xanesmap, xanesmap.phasemap.config, xanesmap.spectra.reference, xanesmap.viewers.tables
+import xanesmap, xanesmap.phasemap.config, xanesmap.spectra.reference, xanesmap.viewers.commands.tables
 import sys
 specs = {{name: importlib.util.find_spec(name) for name in {FOLDERS!r}}}
 print(json.dumps({{name: (name in sys.modules, str(spec and spec.origin)) for name, spec in specs.items()}}))

@@ -12,7 +12,7 @@ from matplotlib.colors import Colormap, ListedColormap
 from numpy.typing import NDArray
 from skimage.color import lab2rgb, rgb2lab
 
-from xanesmap.phasemap.layers import label_colours
+from xanesmap.phasemap.storage.layers import label_colours
 
 OUTSIDE = "#ffffff"
 """Colour outside the mask."""

@@ -15,22 +15,22 @@ import typer
 from rich.console import Console
 
 from xanesmap.errors import DataError
-from xanesmap.viewers import run_options as options
-from xanesmap.viewers.align_command import align
-from xanesmap.viewers.combinations_command import combinations
-from xanesmap.viewers.denoise_command import denoise
-from xanesmap.viewers.energies_command import energies
-from xanesmap.viewers.failures import failure_of
-from xanesmap.viewers.fit_command import fit
-from xanesmap.viewers.movie_command import movie
-from xanesmap.viewers.option_groups import RECORDED, SPECTRA, taking
-from xanesmap.viewers.picture_command import picture
-from xanesmap.viewers.progress_bar import progress_bars
-from xanesmap.viewers.second_opinion_command import second_opinion
-from xanesmap.viewers.segment_command import segment
-from xanesmap.viewers.spectra_command import spectra
-from xanesmap.viewers.unmix_command import unmix
-from xanesmap.viewers.view_command import view
+from xanesmap.viewers.commands import run_options as options
+from xanesmap.viewers.commands.align_command import align
+from xanesmap.viewers.commands.combinations_command import combinations
+from xanesmap.viewers.commands.denoise_command import denoise
+from xanesmap.viewers.commands.energies_command import energies
+from xanesmap.viewers.commands.failures import failure_of
+from xanesmap.viewers.commands.fit_command import fit
+from xanesmap.viewers.commands.movie_command import movie
+from xanesmap.viewers.commands.option_groups import RECORDED, SPECTRA, taking
+from xanesmap.viewers.commands.picture_command import picture
+from xanesmap.viewers.commands.progress_bar import progress_bars
+from xanesmap.viewers.commands.second_opinion_command import second_opinion
+from xanesmap.viewers.commands.segment_command import segment
+from xanesmap.viewers.commands.spectra_command import spectra
+from xanesmap.viewers.commands.unmix_command import unmix
+from xanesmap.viewers.commands.view_command import view
 
 app = typer.Typer(
     name="xanesmap",
@@ -113,7 +113,7 @@ def info(
     as_json: Annotated[bool, typer.Option("--json", help="Print the report as JSON.")] = False,
 ) -> None:
     """Print what a scan, or reconstructed volumes, hold and what looks wrong with them."""
-    from xanesmap.viewers.inspection_report import print_inspection
+    from xanesmap.viewers.commands.inspection_report import print_inspection
 
     sort_energies = bool(recorded.pop("sort_energies"))
     print_inspection(scan, as_json=as_json, sort_energies=sort_energies, stated=recorded)
@@ -168,7 +168,7 @@ def run(
 ) -> None:
     """Make the phase map of a scan, or of volumes that are reconstructed already."""
     from xanesmap.phasemap.pipeline import run as run_job
-    from xanesmap.viewers.outcome import print_outcome
+    from xanesmap.viewers.commands.outcome import print_outcome
 
     flags: dict[str, Any] = {
         "out": out,
@@ -235,9 +235,9 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same scan.")] = 0,
 ) -> None:
     """Simulate a scan, map its phases, compare with the truth and draw the figures."""
+    from xanesmap.viewers.commands.outcome import print_outcome
+    from xanesmap.viewers.commands.tables import accuracy_table
     from xanesmap.viewers.demonstration import demonstrate
-    from xanesmap.viewers.outcome import print_outcome
-    from xanesmap.viewers.tables import accuracy_table
 
     with progress_bars(_console()) as progress:
         shown = demonstrate(out, preset=preset, seed=seed, progress=progress)

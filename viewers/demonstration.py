@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from xanesmap.phasemap.accuracy import KindAccuracy, compare_with_truth
-from xanesmap.phasemap.destination import writing
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.phasemap.storage.destination import writing
 from xanesmap.viewers.figures import save_figures
 
 

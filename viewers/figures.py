@@ -16,14 +16,14 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.alignment_reporting import read_report
+from xanesmap.phasemap.alignment.reporting import read_report
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.alignment_figure import alignment_figure
 from xanesmap.viewers.colours import formula_text, fraction_map, phase_colours
-from xanesmap.viewers.energy_scale_figure import energy_scale_figure
-from xanesmap.viewers.histograms import histogram, share_within
-from xanesmap.viewers.label_spectra import as_fitted, label_spectra
-from xanesmap.viewers.map_rows import (
+from xanesmap.viewers.drawing.alignment_figure import alignment_figure
+from xanesmap.viewers.drawing.energy_scale_figure import energy_scale_figure
+from xanesmap.viewers.drawing.histograms import histogram, share_within
+from xanesmap.viewers.drawing.label_spectra import as_fitted, label_spectra
+from xanesmap.viewers.drawing.map_rows import (
     amount_row,
     composite_row,
     fraction_rows,
@@ -31,7 +31,7 @@ from xanesmap.viewers.map_rows import (
     shown_phases,
     sigma_row,
 )
-from xanesmap.viewers.panels import (
+from xanesmap.viewers.drawing.panels import (
     PAGE_WIDTH_MM,
     STYLE,
     axes_at,
@@ -43,9 +43,9 @@ from xanesmap.viewers.panels import (
     statement_figure,
     text_at,
 )
-from xanesmap.viewers.second_opinion_figure import second_opinion_figure
-from xanesmap.viewers.slices import slice_position
-from xanesmap.viewers.spectrum_panels import draw_spectra
+from xanesmap.viewers.drawing.second_opinion_figure import second_opinion_figure
+from xanesmap.viewers.drawing.slices import slice_position
+from xanesmap.viewers.drawing.spectrum_panels import draw_spectra
 
 LABEL_THRESHOLD = 0.7
 """Fraction above which a voxel counts as one phase, where the result does not say: Yu et al., Nat. Commun. 9,

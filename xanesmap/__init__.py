@@ -10,19 +10,19 @@ if TYPE_CHECKING:
     from xanesmap.errors import DataError as DataError
     from xanesmap.errors import FitError as FitError
     from xanesmap.phasemap.conversion import convert_scan as convert_scan
-    from xanesmap.phasemap.denoised_maps import denoise_result as denoise_result
-    from xanesmap.phasemap.edited_labels import store_edited_labels as store_edited_labels
-    from xanesmap.phasemap.morphology import segment_phases as segment_phases
+    from xanesmap.phasemap.maps.denoised_maps import denoise_result as denoise_result
+    from xanesmap.phasemap.maps.second_opinion_maps import map_second_opinion as map_second_opinion
+    from xanesmap.phasemap.maps.unmixing_maps import unmix_phases as unmix_phases
+    from xanesmap.phasemap.morphology.job import segment_phases as segment_phases
     from xanesmap.phasemap.pipeline import map_phases as map_phases
     from xanesmap.phasemap.refit import refit_phases as refit_phases
     from xanesmap.phasemap.result import PhaseMap as PhaseMap
     from xanesmap.phasemap.result import open_result as open_result
-    from xanesmap.phasemap.second_opinion_maps import map_second_opinion as map_second_opinion
+    from xanesmap.phasemap.segmentation.edited_labels import store_edited_labels as store_edited_labels
     from xanesmap.phasemap.simulation import simulate_scan as simulate_scan
-    from xanesmap.phasemap.unmixing_maps import unmix_phases as unmix_phases
     from xanesmap.reconstruct.inspection import inspect_scan as inspect_scan
     from xanesmap.reconstruct.readers import open_scan as open_scan
-    from xanesmap.reconstruct.volumes import open_volumes as open_volumes
+    from xanesmap.reconstruct.volumes.opening import open_volumes as open_volumes
     from xanesmap.viewers.figures import save_figures as save_figures
 
 __version__ = "0.1.0"
@@ -32,19 +32,19 @@ _PLACES = {
     "FitError": "xanesmap.errors",
     "PhaseMap": "xanesmap.phasemap.result",
     "convert_scan": "xanesmap.phasemap.conversion",
-    "denoise_result": "xanesmap.phasemap.denoised_maps",
+    "denoise_result": "xanesmap.phasemap.maps.denoised_maps",
     "inspect_scan": "xanesmap.reconstruct.inspection",
     "map_phases": "xanesmap.phasemap.pipeline",
-    "map_second_opinion": "xanesmap.phasemap.second_opinion_maps",
+    "map_second_opinion": "xanesmap.phasemap.maps.second_opinion_maps",
     "open_result": "xanesmap.phasemap.result",
     "open_scan": "xanesmap.reconstruct.readers",
-    "open_volumes": "xanesmap.reconstruct.volumes",
+    "open_volumes": "xanesmap.reconstruct.volumes.opening",
     "refit_phases": "xanesmap.phasemap.refit",
     "save_figures": "xanesmap.viewers.figures",
-    "segment_phases": "xanesmap.phasemap.morphology",
+    "segment_phases": "xanesmap.phasemap.morphology.job",
     "simulate_scan": "xanesmap.phasemap.simulation",
-    "store_edited_labels": "xanesmap.phasemap.edited_labels",
-    "unmix_phases": "xanesmap.phasemap.unmixing_maps",
+    "store_edited_labels": "xanesmap.phasemap.segmentation.edited_labels",
+    "unmix_phases": "xanesmap.phasemap.maps.unmixing_maps",
 }
 
 __all__ = ["__version__", *_PLACES]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xanesmap.phasemap.store import ResultWriter
+from xanesmap.phasemap.storage.result_store import ResultWriter
 
 _KINDS = {"mask": np.uint8, "phase_labels": np.uint8}
 _SLAB_ROWS = 16

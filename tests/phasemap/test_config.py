@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.config import BUNDLED, RunConfig, bytes_from_text, make_config, merge, read_config_file
-from xanesmap.phasemap.provenance import as_json
+from xanesmap.phasemap.storage.provenance import as_json
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.morphology import segment_phases
+from xanesmap.phasemap.morphology.job import segment_phases
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.refit import refit_phases
 

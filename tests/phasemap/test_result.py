@@ -7,9 +7,9 @@ import pytest
 import zarr
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.layers import LAYERS
 from xanesmap.phasemap.result import PhaseMap, open_result
-from xanesmap.phasemap.store import ResultWriter
+from xanesmap.phasemap.storage.layers import LAYERS
+from xanesmap.phasemap.storage.result_store import ResultWriter
 
 SHAPE = (10, 7, 9)
 ENERGIES = np.array([7100.0, 7112.5, 7120.25])

@@ -5,8 +5,8 @@ import pytest
 from xanesmap.errors import DataError
 from xanesmap.phasemap.presets import PRESETS, simulation_settings
 from xanesmap.phasemap.simulation import SimulatedScan, load_truth, simulate_scan
-from xanesmap.reconstruct.disturbances import Disturbances
 from xanesmap.reconstruct.readers import open_scan
+from xanesmap.reconstruct.simulator.disturbances import Disturbances
 from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
 
 TINY = {

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.truth import Truth, load_truth, truth_path, write_truth
-from xanesmap.reconstruct.phantom import make_phantom
+from xanesmap.reconstruct.simulator.phantom import make_phantom
 
 
 @pytest.fixture(scope="module")

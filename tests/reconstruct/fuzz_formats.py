@@ -19,12 +19,12 @@ import numpy as np
 
 from xanesmap.errors import DataError
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
+from xanesmap.reconstruct.formats.scan_writer import write_tomogram
 from xanesmap.reconstruct.inspection import inspect_scan
 from xanesmap.reconstruct.readers import open_scan
-from xanesmap.reconstruct.scan_writer import write_tomogram
-from xanesmap.reconstruct.volume_recognition import holds_volumes
-from xanesmap.reconstruct.volume_report import inspect_volumes
-from xanesmap.reconstruct.volumes import open_volumes
+from xanesmap.reconstruct.volumes.opening import open_volumes
+from xanesmap.reconstruct.volumes.recognition import holds_volumes
+from xanesmap.reconstruct.volumes.report import inspect_volumes
 
 LIMIT_S = 2.0
 """Processor time of this process and those it waited for: the machine may be busy."""

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xanesmap.reconstruct.array_tomogram import ArrayTomogram
-from xanesmap.reconstruct.fxi import write_fxi
+from xanesmap.reconstruct.formats.fxi import write_fxi
 from xanesmap.reconstruct.inspection import find_edge, inspect_scan, missing_wedge_deg
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.reconstruct.scan import scan_from_tomograms

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from xanesmap.errors import DataError
-from xanesmap.reconstruct.fxi import write_fxi
+from xanesmap.reconstruct.formats.fxi import write_fxi
 from xanesmap.reconstruct.readers import open_scan
 
 N_ANGLES = 9

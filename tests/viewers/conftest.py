@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import typer.main
 
-from xanesmap.phasemap.morphology import segment_phases
+from xanesmap.phasemap.morphology.job import segment_phases
 from xanesmap.viewers.command_line import main
 
 

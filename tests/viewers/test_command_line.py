@@ -627,7 +627,7 @@ def test_a_file_that_breaks_after_the_survey_ends_in_one_line(spoil, command, sc
 
 
 def test_nan_in_rows_the_survey_did_not_see_ends_in_one_line(command, scan_copy, earlier, monkeypatch):
-    monkeypatch.setattr("xanesmap.phasemap.survey._ROWS", 8)
+    monkeypatch.setattr("xanesmap.phasemap.mapping.survey._ROWS", 8)
     frames = read(scan_copy, MIDDLE, "img_tomo").astype(np.float32)
     frames[7, -1, 5] = np.nan
     change(scan_copy, MIDDLE, img_tomo=frames)

@@ -8,8 +8,12 @@ from skimage.color import rgb2lab
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.result import open_result
-from xanesmap.phasemap.store import ResultWriter
+from xanesmap.phasemap.storage.result_store import ResultWriter
 from xanesmap.viewers.colours import composite, formula_text, fraction_map, phase_colours
+from xanesmap.viewers.drawing.histograms import histogram, share_within
+from xanesmap.viewers.drawing.label_spectra import fit_spectrum, label_spectra
+from xanesmap.viewers.drawing.panels import length_text, round_length
+from xanesmap.viewers.drawing.slices import cut, slice_position
 from xanesmap.viewers.figures import (
     histogram_figure,
     labels_figure,
@@ -18,10 +22,6 @@ from xanesmap.viewers.figures import (
     slices_figure,
     spectra_figure,
 )
-from xanesmap.viewers.histograms import histogram, share_within
-from xanesmap.viewers.label_spectra import fit_spectrum, label_spectra
-from xanesmap.viewers.panels import length_text, round_length
-from xanesmap.viewers.slices import cut, slice_position
 
 ENERGIES = np.concatenate([np.linspace(7090, 7112, 5), np.linspace(7114, 7140, 14), np.linspace(7145, 7192, 5)])
 PHASES = ("LiFePO4", "FePO4", "Fe2P", "LiNi0.8Mn0.1Co0.1O2", "Fe2O3")

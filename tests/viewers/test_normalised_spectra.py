@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from xanesmap.phasemap.pipeline import map_phases
+from xanesmap.viewers.drawing.label_spectra import as_fitted, fit_spectrum, label_spectra
 from xanesmap.viewers.figures import spectra_figure
-from xanesmap.viewers.label_spectra import as_fitted, fit_spectrum, label_spectra
 
 
 @pytest.fixture(scope="module")

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_erosion
 
+from xanesmap.phasemap.maps.second_opinion import sample_voxels, second_opinion
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV, simulation_settings
 from xanesmap.phasemap.result import open_result
-from xanesmap.phasemap.second_opinion import sample_voxels, second_opinion
-from xanesmap.reconstruct.phantom import make_phantom
+from xanesmap.reconstruct.simulator.phantom import make_phantom
 from xanesmap.spectra.elements import element_preset
 from xanesmap.spectra.reference import bundled_reference
 

@@ -10,15 +10,15 @@ from scipy.ndimage import binary_erosion
 from scipy.special import ndtr
 from scipy.stats import rankdata
 
+from xanesmap.phasemap.maps.second_opinion import leftover, model_of, sample_voxels
+from xanesmap.phasemap.maps.second_opinion_maps import map_second_opinion
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.presets import CHOSEN_ENERGIES_EV, simulation_settings
-from xanesmap.phasemap.second_opinion import leftover, model_of, sample_voxels
-from xanesmap.phasemap.second_opinion_maps import map_second_opinion
-from xanesmap.reconstruct.phantom import make_phantom
+from xanesmap.reconstruct.simulator.phantom import make_phantom
 from xanesmap.spectra.absorption import attenuation_per_um, phase_constants
 from xanesmap.spectra.library import load_library
 from xanesmap.spectra.reference import Reference, bundled_reference
-from xanesmap.viewers.region_combinations import rank_regions
+from xanesmap.viewers.drawing.region_combinations import rank_regions
 
 LIBRARY = Path(os.environ.get("XANESMAP_SHARED", "../shared")) / "data/spectra/fe_lfp_fepo4_hxn/FeLibNov2021.nor"
 PHASES = ("LiFePO4", "FePO4")

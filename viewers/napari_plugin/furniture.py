@@ -13,11 +13,11 @@ from napari.components.overlays import TextOverlay
 from napari.layers import Labels, Layer
 
 from xanesmap.viewers.napari_plugin.axis_steps import AxisSteps, length_text
-from xanesmap.viewers.napari_plugin.drawing_limits import volume_budget
-from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
-from xanesmap.viewers.napari_plugin.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
-from xanesmap.viewers.napari_plugin.own_layers import KIND, RESULT, STEPS
-from xanesmap.viewers.napari_plugin.particle_table import open_table_when_selected
+from xanesmap.viewers.napari_plugin.layers.drawing_limits import volume_budget
+from xanesmap.viewers.napari_plugin.layers.guarded_array import GuardedArray
+from xanesmap.viewers.napari_plugin.layers.layer_plan import PHASE, label_colouring, level_in_3d, subscripted
+from xanesmap.viewers.napari_plugin.layers.own_layers import KIND, RESULT, STEPS
+from xanesmap.viewers.napari_plugin.layers.particle_table import open_table_when_selected
 
 STEP_TEXT = "xanesmap_steps"
 """Name among the overlays of the canvas of the text that tells the photon energy."""

@@ -8,8 +8,8 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Layer
 
-from xanesmap.viewers.napari_plugin.layer_plan import PHASE
-from xanesmap.viewers.napari_plugin.own_layers import REMOVED, layer_of_kind
+from xanesmap.viewers.napari_plugin.layers.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.layers.own_layers import REMOVED, layer_of_kind
 from xanesmap.viewers.napari_plugin.sight_line import HalfSpace, Voxel, first_voxel
 
 

@@ -73,13 +73,13 @@ def _name(path: Any) -> str:
 
 def _series_layers(path: Any) -> Layers:
     from xanesmap.phasemap.series import open_series
-    from xanesmap.viewers.napari_plugin.series_session import series_tuples
+    from xanesmap.viewers.napari_plugin.series.session import series_tuples
 
     return list(series_tuples(open_series([path] if isinstance(path, str) else path)))
 
 
 def _volume_layers(path: Any) -> Layers:
-    from xanesmap.reconstruct.volumes import open_volumes
+    from xanesmap.reconstruct.volumes.opening import open_volumes
     from xanesmap.viewers.napari_plugin.session import volumes_tuple
 
     return [volumes_tuple(open_volumes(path), _name(path))]

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Literal
 
 from xanesmap.errors import DataError
-from xanesmap.phasemap.destination import own_attributes
 from xanesmap.phasemap.series import DESCRIPTIONS
+from xanesmap.phasemap.storage.destination import own_attributes
 from xanesmap.reconstruct.readers import FILE_FORMATS, FOLDER_FORMATS, SCAN_SUFFIXES
-from xanesmap.reconstruct.volume_recognition import holds_volumes, is_volume_file
-from xanesmap.reconstruct.volumes import HDF5_SUFFIXES
+from xanesmap.reconstruct.volumes.opening import HDF5_SUFFIXES
+from xanesmap.reconstruct.volumes.recognition import holds_volumes, is_volume_file
 
 _LOOKED_AT = 3
 """Files of a folder that are opened to tell whether it is a scan."""

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from xanesmap.phasemap.layers import EDITED_LAYERS
 from xanesmap.phasemap.result import PhaseMap
-from xanesmap.viewers.napari_plugin.layer_plan import PHASE
-from xanesmap.viewers.napari_plugin.own_layers import add_layer
-from xanesmap.viewers.napari_plugin.probe_layers import activate
+from xanesmap.phasemap.storage.layers import EDITED_LAYERS
+from xanesmap.viewers.napari_plugin.layers.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.layers.own_layers import add_layer
 from xanesmap.viewers.napari_plugin.session import KIND, RESULT, layer_of_kind, layer_tuples
+from xanesmap.viewers.napari_plugin.spectrum.probe_layers import activate
 
 _ADDED_BY_SEGMENTING = ("labels", "surface")
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import QEventLoop
 from qtpy.QtWidgets import QApplication
 
 from xanesmap.phasemap.progress import Progress, no_progress
-from xanesmap.viewers.napari_plugin.latest_task import LatestTask
+from xanesmap.viewers.napari_plugin.parts.latest_task import LatestTask
 from xanesmap.viewers.napari_plugin.reader import get_reader
 from xanesmap.viewers.napari_plugin.sample_store import sample_folder, sample_result, sample_scan
 

@@ -10,11 +10,11 @@ from typing import Any
 import platformdirs
 
 from xanesmap import __version__
-from xanesmap.phasemap.destination import writing
-from xanesmap.phasemap.morphology import segment_phases
+from xanesmap.phasemap.morphology.job import segment_phases
 from xanesmap.phasemap.pipeline import map_phases
 from xanesmap.phasemap.progress import Progress, no_progress
 from xanesmap.phasemap.simulation import simulate_scan
+from xanesmap.phasemap.storage.destination import writing
 
 SIZE: dict[str, Any] = {"n_rows": 48, "n_columns": 64, "n_angles": 91}
 SEED = 3

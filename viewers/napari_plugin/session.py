@@ -11,13 +11,13 @@ from napari.utils.notifications import show_error
 
 from xanesmap.phasemap.result import PhaseMap
 from xanesmap.reconstruct.scan import Scan
-from xanesmap.reconstruct.volume_series import VolumeSeries
+from xanesmap.reconstruct.volumes.series import VolumeSeries
 from xanesmap.viewers.napari_plugin.axis_steps import energy_steps
 from xanesmap.viewers.napari_plugin.furniture import furnish
-from xanesmap.viewers.napari_plugin.guarded_array import GuardedArray
-from xanesmap.viewers.napari_plugin.later_layers import insert_later
-from xanesmap.viewers.napari_plugin.layer_plan import first_layers, later_layers, planned_layers
-from xanesmap.viewers.napari_plugin.own_layers import (
+from xanesmap.viewers.napari_plugin.layers.guarded_array import GuardedArray
+from xanesmap.viewers.napari_plugin.layers.later_layers import insert_later
+from xanesmap.viewers.napari_plugin.layers.layer_plan import first_layers, later_layers, planned_layers
+from xanesmap.viewers.napari_plugin.layers.own_layers import (
     KIND,
     RESULT,
     STEPS,
@@ -26,9 +26,9 @@ from xanesmap.viewers.napari_plugin.own_layers import (
     mu_layer,
     shown_result,
 )
-from xanesmap.viewers.napari_plugin.planned_layer import PlannedLayer
-from xanesmap.viewers.napari_plugin.scan_frames import ScanFrames, frame_steps
-from xanesmap.viewers.napari_plugin.volume_layer import VOLUMES, planned_volumes
+from xanesmap.viewers.napari_plugin.layers.planned_layer import PlannedLayer
+from xanesmap.viewers.napari_plugin.layers.volume_layer import VOLUMES, planned_volumes
+from xanesmap.viewers.napari_plugin.projections.scan_frames import ScanFrames, frame_steps
 
 __all__ = [
     "KIND",

@@ -9,8 +9,8 @@ from typing import Any
 from napari.utils.notifications import show_error, show_info
 
 from xanesmap.errors import DataError
-from xanesmap.viewers.napari_plugin.layer_files import WrittenLayer, write_labels_tiff, write_ome_zarr
-from xanesmap.viewers.napari_plugin.own_layers import STEPS
+from xanesmap.viewers.napari_plugin.layers.layer_files import WrittenLayer, write_labels_tiff, write_ome_zarr
+from xanesmap.viewers.napari_plugin.layers.own_layers import STEPS
 
 LayerData = tuple[Any, dict[str, Any], str]
 

@@ -20,12 +20,12 @@ def test_the_manifest_is_valid_and_its_commands_can_be_imported(manifest):
 
 
 def widgets():
-    """Classes of widgets that stand in modules of their own, with the place from which a manifest takes them."""
-    for path in sorted(FOLDER.glob("*_widget.py")):
-        module = f"xanesmap.viewers.napari_plugin.{path.stem}"
-        name = "".join(word.capitalize() for word in path.stem.split("_"))
-        if hasattr(importlib.import_module(module), name) and name != "DockedWidget":
-            yield f"{module}:{name}"
+    """Classes of widgets, each in the module `widget` of its folder, as a manifest names them."""
+    for path in sorted(FOLDER.glob("*/widget.py")):
+        module = f"xanesmap.viewers.napari_plugin.{path.parent.name}.widget"
+        for name, value in vars(importlib.import_module(module)).items():
+            if name.endswith("Widget") and getattr(value, "__module__", "") == module:
+                yield f"{module}:{name}"
 
 
 def test_every_widget_is_offered_with_a_name_and_in_a_menu(manifest):

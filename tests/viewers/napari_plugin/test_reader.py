@@ -10,7 +10,7 @@ from napari.utils.notifications import notification_manager
 from xanesmap.reconstruct.readers import open_scan
 from xanesmap.viewers.napari_plugin.furniture import STEP_TEXT
 from xanesmap.viewers.napari_plugin.reader import NO_LAYERS, get_reader
-from xanesmap.viewers.napari_plugin.series_session import shown_series
+from xanesmap.viewers.napari_plugin.series.session import shown_series
 from xanesmap.viewers.napari_plugin.session import layer_of_kind
 
 

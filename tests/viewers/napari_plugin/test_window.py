@@ -7,8 +7,8 @@ from napari.utils.notifications import notification_manager
 from npe2 import PluginManager, PluginManifest
 
 import xanesmap.viewers.napari_plugin as plugin
-from xanesmap.viewers.napari_plugin.layer_plan import PHASE
-from xanesmap.viewers.napari_plugin.own_layers import layer_of_kind
+from xanesmap.viewers.napari_plugin.layers.layer_plan import PHASE
+from xanesmap.viewers.napari_plugin.layers.own_layers import layer_of_kind
 from xanesmap.viewers.napari_plugin.session import open_session
 from xanesmap.viewers.napari_plugin.window import PLUGIN_IS_OFF, SPECTRUM_PROBE, open_window
 

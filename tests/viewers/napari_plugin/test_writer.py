@@ -5,7 +5,7 @@ import zarr
 from ome_zarr_models.v05.image import Image
 
 from xanesmap.errors import DataError
-from xanesmap.viewers.napari_plugin.layer_files import WrittenLayer, write_labels_tiff, write_ome_zarr
+from xanesmap.viewers.napari_plugin.layers.layer_files import WrittenLayer, write_labels_tiff, write_ome_zarr
 from xanesmap.viewers.napari_plugin.session import layer_of_kind, mu_layer, open_session
 
 UM = ("micrometer",) * 3

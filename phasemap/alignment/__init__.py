@@ -1,0 +1,1 @@
+"""Alignment of a scan as a job: chosen, run, kept, checked, reported."""

@@ -1,0 +1,1 @@
+"""Maps added to a finished result: second opinion, unmixing, denoising."""

@@ -1,0 +1,1 @@
+"""Particles, cores, shells and fronts in numbers with errors."""

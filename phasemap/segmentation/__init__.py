@@ -1,0 +1,1 @@
+"""Sample, particles and phase labels, which know the noise."""

@@ -1,0 +1,1 @@
+"""Results on disk: OME-Zarr stores, written whole or not at all."""

@@ -1,0 +1,1 @@
+"""Where every frame of a scan lies, found across the edge."""

@@ -1,0 +1,1 @@
+"""File formats of scans: read with care, and written."""

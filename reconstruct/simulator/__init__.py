@@ -1,0 +1,1 @@
+"""A beamline in software: object, microscope, disturbances, counts."""

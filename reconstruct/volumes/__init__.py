@@ -1,0 +1,1 @@
+"""Volumes and image stacks that other programs made, opened without reading them."""

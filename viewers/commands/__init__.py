@@ -1,0 +1,1 @@
+"""The commands of `xanesmap`, their options, and what they print."""

@@ -1,0 +1,1 @@
+"""Figures of Matplotlib, and what they are made of."""

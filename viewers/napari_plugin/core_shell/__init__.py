@@ -1,0 +1,1 @@
+"""The core-shell view."""

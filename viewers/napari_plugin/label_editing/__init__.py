@@ -1,0 +1,1 @@
+"""Labels painted by hand."""

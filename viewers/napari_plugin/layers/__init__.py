@@ -1,0 +1,1 @@
+"""Layers of a viewer: planned, added, found again, saved."""
