@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +19,7 @@ from xanesmap.viewers.napari_plugin.spectrum.probed_region import Region, box_re
 
 FloatArray = NDArray[np.float64]
 
-_READERS = 4
+_ENERGIES_AT_ONCE = 4
 _BLOCK_CHUNKS = 4
 """Chunks along y and x that are read at once."""
 
@@ -104,12 +103,11 @@ def probe_region(result: PhaseMap, region: Region, *, progress: Progress = no_pr
     _require_inside(result, tuple(span.stop - 1 for span in region.box))
     sums = _Sums.of(result)
     blocks = list(_blocks(result, region.box))
-    with ThreadPoolExecutor(_READERS) as threads:
-        for number, block in enumerate(blocks):
-            progress("Read spectra", number, len(blocks))
-            chosen = region.inside(block)
-            if chosen.any():
-                sums.add(result, block, chosen, threads)
+    for number, block in enumerate(blocks):
+        progress("Read spectra", number, len(blocks))
+        chosen = region.inside(block)
+        if chosen.any():
+            sums.add(result, block, chosen)
     progress("Read spectra", len(blocks), len(blocks))
     if sums.n_voxels == 0:
         message = f"the region ({region.name}) holds no voxel of the sample of '{result.path}'; choose another."
@@ -148,7 +146,7 @@ class _Sums:
         mu = None if result.mu is None else np.zeros(result.energies_ev.size)
         return cls(mu=mu, fraction=np.zeros(n_phases), variance=np.zeros(n_phases), places=np.zeros(3))
 
-    def add(self, result: PhaseMap, block: Block, chosen: NDArray[np.bool_], threads: ThreadPoolExecutor) -> None:
+    def add(self, result: PhaseMap, block: Block, chosen: NDArray[np.bool_]) -> None:
         """Add the voxels of a block."""
         amount, deviation = (
             np.asarray(result.levels(name)[0][block], np.float64) for name in ("amount", "amount_sigma")
@@ -167,19 +165,17 @@ class _Sums:
             self.fraction[phase] += float((weight * held) @ fraction)
             self.variance[phase] += ((weight * weighted_noise(abs(held), sigma)) ** 2).sum()
         if self.mu is not None:
-            self.mu += _weighted_mu(result, block, used, weight, threads)
+            self.mu += _weighted_mu(result, block, used, weight)
 
 
-def _weighted_mu(
-    result: PhaseMap, block: Block, used: NDArray[np.bool_], weight: FloatArray, threads: ThreadPoolExecutor
-) -> FloatArray:
+def _weighted_mu(result: PhaseMap, block: Block, used: NDArray[np.bool_], weight: FloatArray) -> FloatArray:
+    """`(energy,)` sums over the voxels used; zarr reads the chunks of a few energies at the same time."""
     mu, places = result.levels("mu")[0], np.flatnonzero(used)
-
-    def at(energy: int) -> float:
-        values = np.asarray(mu[(energy, *block)]).ravel()[places]
-        return float(values.astype(np.float64) @ weight)
-
-    return np.array(list(threads.map(at, range(mu.shape[0]))))
+    sums: list[FloatArray] = []
+    for first in range(0, mu.shape[0], _ENERGIES_AT_ONCE):
+        values = np.asarray(mu[(slice(first, first + _ENERGIES_AT_ONCE), *block)])
+        sums.append(values.reshape(len(values), -1)[:, places].astype(np.float64) @ weight)
+    return np.concatenate(sums)
 
 
 def _blocks(result: PhaseMap, box: Block) -> Iterator[Block]:
