@@ -7,7 +7,6 @@ particles, and the time and memory of a large volume. `--quick` leaves the large
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import resource
 import subprocess
 import sys
@@ -18,10 +17,12 @@ from pathlib import Path
 
 import numpy as np
 import zarr
+from large_result import write_large
 from scipy.ndimage import binary_dilation, binary_fill_holes, distance_transform_edt
 from scipy.spatial import KDTree
 from scipy.spatial.transform import Rotation
 from scipy.stats import norm
+from solid_shapes import solids
 
 from xanesmap.phasemap.mapping.masking import sample_mask
 from xanesmap.phasemap.morphology.contact_measures import measure_contacts
@@ -35,14 +36,9 @@ from xanesmap.phasemap.segmentation.denoising import denoise_fraction
 from xanesmap.phasemap.segmentation.particles import find_particles
 from xanesmap.phasemap.simulation import simulate_scan
 from xanesmap.phasemap.storage.amendment import read_table
-from xanesmap.phasemap.storage.result_store import ResultWriter
 from xanesmap.phasemap.surfaces.curvature import SMOOTHING_PX, integral_of_gaussian_curvature
 from xanesmap.phasemap.surfaces.mesh import vertex_areas
 from xanesmap.phasemap.surfaces.shrinkage import surface_and_curvature, surface_of_shape
-
-_SPEC = importlib.util.spec_from_file_location("solids", Path(__file__).parents[1] / "tests" / "phasemap" / "solids.py")
-solids = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(solids)
 
 STANDARD_NOISE = 0.085  # of the fraction, in the simulated standard scan
 BLUR, VOXEL = 0.6, np.sqrt(1 / 12)
@@ -329,56 +325,6 @@ def _verdict(mask, fraction, blur, rng, noise=0.05):
     shown = core if structure_of(body, core) == "core and shell" else np.zeros_like(core)
     front = find_front(body, shown, smoothing_px=1.0, blur_px=blur)
     return judge(body, front, Maps(fraction=noisy, sigma=sigma), blur_px=blur).verdict
-
-
-def write_large(path: Path, n: int) -> None:
-    """A result of n^3 voxels with core-shell particles of random size, some of which touch."""
-    rng = np.random.default_rng(0)
-    depth = np.full((n, n, n), -np.inf, np.float32)
-    core = np.zeros((n, n, n), np.float32)
-    for _ in range(1000 * n**3 // 512**3):
-        radius = int(rng.uniform(12, 40))
-        corner = rng.integers(0, n - 2 * radius - 1, 3)
-        box = tuple(slice(c, c + 2 * radius + 1) for c in corner)
-        if (depth[box] > 0).mean() > 0.02:
-            continue
-        own = solids.signed_depth((2 * radius + 1,) * 3, np.full(3, radius), radius * rng.uniform(0.8, 1, 3))
-        fresh = (own > 0) & ~(depth[box] > 0)
-        core[box] = np.where(fresh, norm.cdf((own - 0.25 * radius) / 0.7), core[box])
-        depth[box] = np.maximum(depth[box], own)
-    mask = depth > 0
-    del depth
-    writer = ResultWriter(
-        path,
-        shape=(n, n, n),
-        phases=("LiFePO4", "FePO4"),
-        energies_ev=[7100.0, 7150.0],
-        pixel_size_um=0.04,
-        slab_rows=64,
-        keep_mu=False,
-        attributes={},
-    )
-    with writer:
-        for start in range(0, n, 64):
-            part = slice(start, min(start + 64, n))
-            inside = mask[part]
-            near = slice(max(0, start - 4), min(n, part.stop + 4))
-            around = binary_dilation(mask[near], iterations=4)[start - near.start :][: part.stop - start] & ~inside
-            noisy = np.where(inside, core[part] + 0.08 * rng.standard_normal(inside.shape, np.float32), np.nan)
-            sigma, amount = (np.where(inside, np.float32(v), np.nan).astype(np.float32) for v in (0.08, 0.045))
-            writer.write_slab(
-                start,
-                part.stop,
-                fraction=np.stack([noisy, 1 - noisy]).astype(np.float32),
-                fraction_sigma=np.stack([sigma, sigma]),
-                amount=amount,
-                amount_sigma=amount * 0.05,
-                amount_around=np.where(around, np.float32(0.002), np.nan).astype(np.float32),
-                residual=amount * 0.01,
-                mask=inside.astype(np.uint8),
-                phase_labels=inside.astype(np.uint8),
-            )
-        writer.finish()
 
 
 def large_volume(folder: Path) -> None:

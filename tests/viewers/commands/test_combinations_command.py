@@ -1,29 +1,10 @@
 """`xanesmap combinations` and `xanesmap energies`: tables that say what a sample holds and what to measure."""
 
-import sys
-
 import numpy as np
-import pytest
 
 from xanesmap.phasemap.result import open_result
 from xanesmap.spectra.reference import Reference, bundled_reference
-from xanesmap.viewers.command_line import main
 from xanesmap.viewers.drawing.region_combinations import rank_regions
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["xanesmap", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 def strangers():

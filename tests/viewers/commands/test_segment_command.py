@@ -1,11 +1,11 @@
 import csv
+import functools
 import shutil
 
 import pytest
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.result import open_result
-from xanesmap.viewers.command_line import main
 from xanesmap.viewers.commands.segment_command import named_points
 from xanesmap.viewers.drawing.morphology_figures import save_morphology_figures
 
@@ -18,19 +18,9 @@ def copied(small_result, tmp_path_factory):
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
-    """The command `xanesmap segment` as a function of its words: exit code, output, errors."""
-
-    def call(*words):
-        monkeypatch.setattr("sys.argv", ["xanesmap", "segment", *map(str, words)])
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return call
+def command(command):
+    """The command `xanesmap segment` as a function of its words."""
+    return functools.partial(command, "segment")
 
 
 def test_the_command_prints_particles_and_writes_tables_and_pictures(command, copied, tmp_path):

@@ -1,28 +1,10 @@
 """`xanesmap spectra`: tables, notes and a picture, or one line that says why not."""
 
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
 from xanesmap.spectra.reference import bundled_reference
-from xanesmap.viewers.command_line import main
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def call(*words):
-        monkeypatch.setattr(sys, "argv", ["xanesmap", *map(str, words)])
-        capsys.readouterr()
-        code = 0
-        try:
-            main()
-        except SystemExit as end:
-            code = end.code or 0
-        return code, *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture
