@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from xanesmap.errors import DataError
 from xanesmap.phasemap.result import PhaseMap
+from xanesmap.phasemap.segmentation.edited_labels import EDITS
 from xanesmap.phasemap.storage.layers import EDITED_LAYERS
 from xanesmap.viewers.napari_plugin.layers.layer_plan import PARTICLE, PHASE
 
@@ -63,7 +64,7 @@ def numbers_text(result: PhaseMap, kind: str) -> str:
 
 def saved_text(result: PhaseMap, found: str) -> str:
     """What is told once edited labels are stored."""
-    entry = result.attributes["edits"][-1]
+    entry = result.attributes[EDITS][-1]
     told = f"Saved: {entry['voxels_changed']} voxels differ from the labels found, which stay as they are."
     if entry["voxels_outside_mask"]:
         told += f" {entry['voxels_outside_mask']} painted voxels lie outside the sample and count nowhere."
