@@ -264,14 +264,21 @@ def _sharp_matches(
     They start without a pattern. Near the axis an object looks the same from everywhere, and what an earlier pattern
     holds of it would be missing in the volumes, and so be found again.
     """
-    matches: list[EnergyMatch] = []
     state = replace(state, patterns=tuple(np.zeros_like(pattern) for pattern in state.patterns))
-    for number in range(_SHARP_ROUNDS):
-        sinograms = _predict(stack, state, blur_px=0.0, predicted=sinograms)
-        matches = _match(stack, state, sinograms, refine=())
-        step = 1.0 if number == 0 else _PATTERN_RELAXATION
+    steps = [1.0] + [_PATTERN_RELAXATION] * (_SHARP_ROUNDS - 2)
+    sinograms, matches = _sharp_round(stack, state, sinograms)
+    for step in steps:
         state = replace(state, patterns=_next_patterns(state.patterns, matches, step=step))
+        sinograms, matches = _sharp_round(stack, state, sinograms)
     return matches
+
+
+def _sharp_round(
+    stack: FrameStack, state: AlignmentState, sinograms: list[NDArray[np.float32]] | None
+) -> tuple[list[NDArray[np.float32]], list[EnergyMatch]]:
+    """Prediction by volumes that are not blurred, and its matches."""
+    sinograms = _predict(stack, state, blur_px=0.0, predicted=sinograms)
+    return sinograms, _match(stack, state, sinograms, refine=())
 
 
 def _next_patterns(
